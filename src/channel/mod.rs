@@ -1,0 +1,1 @@
+//! Channels: a dialect in, a dialect out.

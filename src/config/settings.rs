@@ -1,0 +1,205 @@
+//! What is fixed at start. Every field's default and the reason for it stand in `defaults.toml`.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use ipnet::IpNet;
+
+use crate::catalog::{IdentityKey, Secret};
+
+/// All sections of `gateway.toml` but what a reload swaps.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Base of links and signatures, without a trailing slash.
+    pub public_base_url: String,
+    /// Whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// `[http]`
+    pub http: Http,
+    /// `[grpc]`
+    pub grpc: Grpc,
+    /// `[admin]`
+    pub admin: Admin,
+    /// `[store]`
+    pub store: Store,
+    /// `[redis]`; embedded claims when there are no URLs.
+    pub redis: Redis,
+    /// `[claims]`
+    pub claims: Claims,
+    /// `[identity] key`
+    pub identity_key: IdentityKey,
+    /// `[limits]`
+    pub limits: Limits,
+    /// `[spool]`
+    pub spool: Spool,
+    /// `[telemetry]`
+    pub telemetry: Telemetry,
+    /// How long each step of a shutdown may take.
+    pub shutdown: Shutdown,
+    /// Where the spool, the dead letters and the SQLite file live.
+    pub data: PathBuf,
+    /// Whether any sample secret is in use; then only loopback may be listened on.
+    pub sample_secrets: bool,
+}
+
+/// `[http]`: bounds of the HTTP listener.
+#[derive(Clone, Debug)]
+pub struct Http {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Connections at once; more wait to be accepted.
+    pub connections: usize,
+    /// Time for the head of a request.
+    pub header_timeout: Duration,
+    /// Time for its body.
+    pub body_timeout: Duration,
+    /// Time a request may take in all.
+    pub request_timeout: Duration,
+    /// Bytes of a request's head.
+    pub head_bytes: usize,
+    /// Fields in a request's head.
+    pub head_fields: usize,
+    /// Bytes of a body.
+    pub body_bytes: usize,
+    /// Bytes of a batch body.
+    pub batch_bytes: usize,
+    /// Items in a batch.
+    pub batch_items: usize,
+    /// Fields of a form.
+    pub form_fields: usize,
+    /// Characters of a text answer.
+    pub text_chars: usize,
+    /// Attributes of a submission.
+    pub attributes: usize,
+}
+
+/// `[grpc]`: bounds of the collector's listener.
+#[derive(Clone, Debug)]
+pub struct Grpc {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Bytes of a message.
+    pub message_bytes: usize,
+    /// Calls at once on one connection.
+    pub streams: u32,
+    /// Items of one stream that wait for their receipt at once.
+    pub in_flight: usize,
+}
+
+/// `[admin]`
+#[derive(Clone, Debug)]
+pub struct Admin {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Needed for writes; without one, writes are refused.
+    pub token: Option<Secret>,
+}
+
+/// `[store]`
+#[derive(Clone, Debug)]
+pub struct Store {
+    /// Where the store role listens.
+    pub listen: SocketAddr,
+    /// Where the edge sends; the local listener when none.
+    pub url: Option<String>,
+    /// Shared by store and gateways; needed off loopback.
+    pub key: Option<Secret>,
+    /// Records in one batch.
+    pub batch_records: usize,
+    /// Bytes in one batch.
+    pub batch_bytes: usize,
+    /// Batches on the way at once.
+    pub window: usize,
+    /// Time a batch may wait for its ack.
+    pub ack_timeout: Duration,
+    /// Longest pause between tries.
+    pub backoff_max: Duration,
+    /// Dead letters kept; past it delivery waits.
+    pub dead_letters: usize,
+}
+
+/// `[redis]`
+#[derive(Clone, Debug)]
+pub struct Redis {
+    /// None: embedded claims. Several: a cluster's seeds.
+    pub urls: Vec<String>,
+    /// Single server or cluster.
+    pub mode: RedisMode,
+    /// Precedes every key.
+    pub prefix: String,
+    /// What one submission may wait for Redis in all.
+    pub timeout: Duration,
+    /// Failures in a row that open the breaker.
+    pub breaker_failures: u32,
+    /// How often an open breaker tries.
+    pub breaker_probe: Duration,
+}
+
+/// `[redis] mode`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RedisMode {
+    /// Asks the server.
+    Auto,
+    /// One server.
+    Single,
+    /// Redis Cluster.
+    Cluster,
+}
+
+/// `[claims]`
+#[derive(Clone, Debug)]
+pub struct Claims {
+    /// From how many answers a day the bucket hashes are sized.
+    pub answers_per_day: u64,
+    /// How many embedded claims are held at the most.
+    pub embedded: usize,
+}
+
+/// `[limits]`: local limits; the shared quotas are in the catalog.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Unproven submissions a minute from one source address (IPv6: one /64).
+    pub per_address: u32,
+    /// Submissions a minute through one link.
+    pub per_link: u32,
+    /// Turns a minute of one call.
+    pub per_call: u32,
+    /// Sources remembered at once.
+    pub sources: usize,
+    /// Share of a quota that this gateway admits while Redis is away, above 0 to 1.
+    pub fallback_share: f64,
+    /// Answers of people over a quota that are held, for each brand and source, an hour.
+    pub held_per_hour: u32,
+    /// Submissions worked on at once; more are refused as `busy`.
+    pub in_flight: usize,
+}
+
+/// `[spool]`
+#[derive(Clone, Debug)]
+pub struct Spool {
+    /// Bytes on disk.
+    pub budget: u64,
+    /// Bytes that must stay free on the disk.
+    pub disk_floor: u64,
+    /// How long delivered segments are kept for a replay.
+    pub keep_delivered: Duration,
+    /// Bytes of a segment.
+    pub segment_bytes: u64,
+    /// Records waiting for one group commit at the most.
+    pub queue: usize,
+}
+
+/// `[telemetry]`
+#[derive(Clone, Debug)]
+pub struct Telemetry {
+    /// A filter as `tracing_subscriber::EnvFilter` reads it.
+    pub log: String,
+}
+
+/// `[shutdown]`
+#[derive(Clone, Copy, Debug)]
+pub struct Shutdown {
+    /// Between `readyz` turning 503 and the listeners closing.
+    pub drain_delay: Duration,
+    /// How long requests in flight and delivery may take.
+    pub drain: Duration,
+}

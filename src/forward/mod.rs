@@ -1,0 +1,1 @@
+//! Forward: from the spool to the store.

@@ -1,0 +1,1 @@
+//! Limits: who may submit how much.

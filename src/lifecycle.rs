@@ -1,0 +1,1 @@
+//! Start, drain, stop.

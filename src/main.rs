@@ -1,0 +1,2 @@
+//! voxgate, the front door for customer feedback.
+fn main() {}

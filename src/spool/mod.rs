@@ -1,0 +1,1 @@
+//! The spool: an append-only log with group commit.
