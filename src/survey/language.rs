@@ -29,6 +29,11 @@ impl Language {
         Some(Self(text))
     }
 
+    /// English.
+    pub fn english() -> Self {
+        Self("en".to_owned())
+    }
+
     /// The tag.
     pub fn as_str(&self) -> &str {
         &self.0
