@@ -4,7 +4,8 @@ use url::Url;
 
 use super::value::Value;
 
-const BASE_ADVICE: &str = "is no base of links; write an absolute http or https URL without query, like \"https://feedback.example.com\"";
+const BASE_ADVICE: &str = "is no base of links; write an absolute http or https URL without query, like \
+    \"https://feedback.example.com\"";
 
 impl<'a> Value<'a> {
     /// An absolute http(s) URL without user, query and fragment, and without a trailing slash.

@@ -110,7 +110,8 @@ fn is_origin(text: &str) -> bool {
 
 /// A prefix of URLs. One without a path ends with a slash, so that it does not also allow hosts that begin alike.
 fn redirect(value: &Value<'_>) -> Option<String> {
-    let advice = "is no redirect; write the beginning of an absolute http or https URL, like \"https://shop.example/thanks\"";
+    let advice = "is no redirect; write the beginning of an absolute http or https URL, like \
+                  \"https://shop.example/thanks\"";
     let plain = |url: &url::Url| url.query().is_none() && url.fragment().is_none();
     Some(value.http_url(advice, plain)?.into())
 }

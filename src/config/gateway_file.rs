@@ -135,7 +135,7 @@ fn redis_url(value: &Value<'_>, user: &str, password: Option<&str>) -> Option<Ur
                   \"rediss://redis.internal:6380\"";
     let value = value.without_password();
     let server = |mut url: Url| {
-        let known = matches!(url.scheme(), "redis" | "rediss") && url.host_str()? != "";
+        let known = matches!(url.scheme(), "redis" | "rediss") && !url.host_str()?.is_empty();
         if known && !has_user(&url) {
             url.set_username(user).and_then(|()| url.set_password(password)).ok()?;
         }

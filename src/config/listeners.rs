@@ -19,7 +19,10 @@ pub(super) fn check(layers: &Layers<'_>, settings: &Settings) {
     for (key, ..) in listeners.iter().filter(open) {
         let Some(value) = layers.get(key) else { continue };
         if settings.sample_secrets {
-            value.problem("is not on loopback while sample secrets are in use, which everyone knows; replace those that the warnings name");
+            value.problem(
+                "is not on loopback while sample secrets are in use, which everyone knows; replace those \
+ that the warnings name",
+            );
         }
         if *key == "store.listen" && settings.store.key.is_none() {
             value.problem("is not on loopback, and the store has no key; set [store] key");

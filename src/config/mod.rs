@@ -26,6 +26,7 @@ mod value;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::texts::is_id;
 pub use self::{
     finding::{Finding, Place, Problems},
     overrides::{Overrides, Role},

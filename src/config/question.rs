@@ -89,7 +89,8 @@ fn choices<'a>(
     let is_choice = kind == Some(Kind::Choice);
     let Some(list) = table.find("choices") else {
         if is_choice {
-            table.problem("choices", "is missing; write for example choices = [{ value = \"price\", text = { en = \"The price\" } }]");
+            table
+                .problem("choices", "is missing; write two or more [[question.choices]] with value and text");
         }
         return Vec::new();
     };

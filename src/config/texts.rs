@@ -92,7 +92,8 @@ impl<'a> Table<'a> {
     }
 }
 
-fn is_id(text: &str) -> bool {
+/// Whether a text may be an id of a survey, question or brand.
+pub(crate) fn is_id(text: &str) -> bool {
     let ends = [text.chars().next(), text.chars().next_back()];
     Reference::parse(text).is_some() && ends.iter().flatten().all(char::is_ascii_alphanumeric)
 }
