@@ -8,7 +8,6 @@ mod link;
 mod settled;
 mod wire;
 
-
 use std::{
     sync::{
         Arc,
@@ -175,7 +174,8 @@ impl RedisClaims {
         let mut pipeline = redis::pipe();
         pipeline.cmd("INCRBY").arg(&key).arg(amount);
         pipeline.cmd("EXPIRE").arg(&key).arg(kept.as_secs().max(1));
-        let values = shared.link.many(&live, &pipeline, Instant::now() + shared.timeout).await?;
+        // A lease leaves time for the claim that follows it.
+        let values = shared.link.many(&live, &pipeline, Instant::now() + shared.timeout / 2).await?;
         let total = values.into_iter().next().and_then(|value| i64::from_redis_value(value).ok())?;
         Some(Leased { total })
     }

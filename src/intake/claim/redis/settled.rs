@@ -48,10 +48,10 @@ impl Shared {
         if let Some(number) = self.runs.settled_below(run) {
             return ticket < number;
         }
-        if let Some((number, asked)) = self.numbers.get(run) {
-            if ticket < number || asked.elapsed() < ASK_AGAIN_AFTER {
-                return ticket < number;
-            }
+        if let Some((number, asked)) = self.numbers.get(run)
+            && (ticket < number || asked.elapsed() < ASK_AGAIN_AFTER)
+        {
+            return ticket < number;
         }
         let asked = self.link.one(live, redis::cmd("GET").arg(self.run_key(run)), deadline).await;
         let number = asked.and_then(|value| Option::<u64>::from_redis_value(value).ok()).flatten();
