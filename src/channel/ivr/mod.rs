@@ -1,7 +1,7 @@
 //! The phone: a caller's keypad, spoken for by a telephony provider (Twilio, SignalWire) or by somebody's own
 //! exchange (Asterisk, FreeSWITCH, Amazon Connect).
 //!
-//! - takes: signed webhooks, one a turn of a call; JSON events with an API key.
+//! - takes: signed webhooks, one a turn of a call ([`twilio::turn`]); JSON events with an API key.
 //! - gives: one [`Submission`](crate::intake::Submission) for each key that is an answer, as soon as it is pressed, so
 //!   that hanging up keeps what was said; its key is call id and question. Then TwiML, or the receipt and the next question.
 //! - refuses: a missing or wrong signature; an unknown or closed survey; references that are none.
@@ -13,6 +13,7 @@
 
 pub mod dialogue;
 pub mod keypad;
+pub mod twilio;
 
 mod caller;
 mod words;
@@ -69,8 +70,8 @@ fn spoken(
 ) -> String {
     let subject = subject.map_or("", |subject| subject.reference.as_str());
     question
-       .text
-       .get(language, &survey.default_language)
-       .replace("{brand}", &brand.name)
-       .replace("{subject}", subject)
+        .text
+        .get(language, &survey.default_language)
+        .replace("{brand}", &brand.name)
+        .replace("{subject}", subject)
 }
