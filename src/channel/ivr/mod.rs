@@ -1,7 +1,7 @@
 //! The phone: a caller's keypad, spoken for by a telephony provider (Twilio, SignalWire) or by somebody's own
 //! exchange (Asterisk, FreeSWITCH, Amazon Connect).
 //!
-//! - takes: signed webhooks, one a turn of a call ([`twilio::turn`]); JSON events with an API key.
+//! - takes: signed webhooks, one a turn of a call ([`twilio::turn`]); JSON events with an API key ([`events::take`]).
 //! - gives: one [`Submission`](crate::intake::Submission) for each key that is an answer, as soon as it is pressed, so
 //!   that hanging up keeps what was said; its key is call id and question. Then TwiML, or the receipt and the next question.
 //! - refuses: a missing or wrong signature; an unknown or closed survey; references that are none.
@@ -12,6 +12,7 @@
 //! provider signs that URL; so any gateway can take any turn, and a retried turn gets the same TwiML byte for byte.
 
 pub mod dialogue;
+pub mod events;
 pub mod keypad;
 pub mod twilio;
 
