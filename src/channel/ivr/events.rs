@@ -2,8 +2,9 @@
 //! the receipt and the next question back.
 //!
 //! The exchange has already gathered the keys, so `digits` is final: `1` is 1. An event without digits is no answer; it
-//! asks what to ask: the question that it names, again, or the survey's first one. What comes next is told from this
-//! event alone: a question that depends on the score of an earlier one than the event's is left out.
+//! asks what to ask: the question that it names, again, or the survey's first one. Texts are never asked, because keys
+//! cannot give them. What comes next is told from this event alone: a question that depends on the score of an earlier
+//! one than the event's is left out.
 
 mod reader;
 

@@ -3,8 +3,9 @@
 //! A caller always hears something. What cannot be asked (no such survey, closed, references that are none) is
 //! apologized for with 200, because a provider does not speak what it gets with an error status; the operator reads why
 //! in the log. An answer that finds no room (429, 503) is not given up: the caller is asked for a moment, and the same
-//! keys come back in the URL of a redirect, to this gateway or another. After the last try the status is the refusal's
-//! own, so that the provider goes to its fallback URL and reports the call.
+//! keys come back in the URL of a redirect, to this gateway or another; only a caller who hangs up in that moment is lost,
+//! and is counted as `limited`. After the last try the status is the refusal's own, so that the provider goes to its
+//! fallback URL and reports the call.
 //!
 //! A status callback that is sent here by mistake gets an empty response. GET is not for us: a GET webhook would put keys
 //! and numbers into access logs.
@@ -171,7 +172,8 @@ fn refused(call: &Call<'_>, refusal: &Refusal) -> Reply {
     }
     tracing::error!(brand, survey, reason, "an answer by phone found no room and is given up");
     let mut reply = reply(refusal.reason.status(), &Twiml::Bye(call.sorry()));
-    reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from(pause_s));
+    let retry_after_s = refusal.retry_after.map_or(pause_s, |span| span.as_secs().max(1));
+    reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from(retry_after_s));
     reply
 }
 

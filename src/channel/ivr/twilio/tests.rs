@@ -350,7 +350,7 @@ async fn an_answer_that_never_finds_room_ends_with_the_refusals_own_status() {
         heard = line.form(&heard.next(), &[]).await;
     }
     assert_eq!(heard.status, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(heard.headers[RETRY_AFTER], "8");
+    assert_eq!(heard.headers[RETRY_AFTER], "30");
     assert!(heard.says("not available") && !heard.says("Redirect") && !heard.says("Thank you"));
 }
 
