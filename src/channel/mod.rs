@@ -7,6 +7,7 @@
 
 pub mod grpc;
 pub mod http;
+pub mod ivr;
 pub mod json;
 
 use std::sync::Arc;

@@ -14,8 +14,6 @@ mod order;
 mod record;
 mod respondent;
 mod submission;
-#[cfg(test)]
-mod tests;
 mod validate;
 
 pub use self::{
