@@ -64,22 +64,25 @@ fn refuse(value: Option<&Value<'_>>, advice: &str) {
     }
 }
 
-/// Warns of each text that is missing in a language that one of the survey's brands speaks.
+/// Warns of each text that is missing in a language that one of the survey's brands speaks. The default language is no
+/// matter here: a text that is missing in it is a problem already.
 fn untranslated(file: &SurveyFile<'_>, brands: &[BrandFile<'_>], surveys: &Surveys) {
+    let default = &file.survey.default_language;
     for place in &file.texts {
         let mut missing: BTreeMap<&Language, Vec<&str>> = BTreeMap::new();
         for brand in brands.iter().map(|file| &file.brand) {
             let survey = surveys.get(&brand.id).and_then(|surveys| surveys.get(&file.survey.id));
             let Some(texts) = survey.and_then(|survey| text(survey, place)) else { continue };
-            for language in brand.languages.iter().filter(|language| !speaks(texts, language)) {
+            for language in
+                brand.languages.iter().filter(|language| *language != default && !speaks(texts, language))
+            {
                 missing.entry(language).or_default().push(&brand.id);
             }
         }
         for (language, brands) in missing {
             place.value.clone().hidden().warning(format!(
-                "has no text in \"{language}\", which {} speaks; people will read \"{}\"",
+                "has no text in \"{language}\", which {} speaks; people will read \"{default}\"",
                 brands.join(", "),
-                file.survey.default_language
             ));
         }
     }

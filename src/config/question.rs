@@ -10,8 +10,20 @@ use crate::survey::{AskWhen, Choice, Kind, Question, Texts};
 /// More than a person compares.
 const CHOICES: usize = 50;
 /// Fields that forms and signed queries use beside the questions.
-const RESERVED: [&str; 9] =
-    ["interaction", "token", "lang", "next", "key", "respondent", "subject", "exp", "sig"];
+const RESERVED: [&str; 12] = [
+    "attempt",
+    "change",
+    "exp",
+    "interaction",
+    "key",
+    "lang",
+    "next",
+    "respondent",
+    "sig",
+    "subject",
+    "token",
+    "website",
+];
 
 /// Reads a question and notes where its texts stand; `earlier` are those before it.
 pub(super) fn read<'a>(table: &Table<'a>, earlier: &[Question], texts: &mut Vec<TextPlace<'a>>) -> Question {
@@ -59,9 +71,9 @@ fn id(table: &Table<'_>, earlier: &[Question]) -> String {
 }
 
 /// What claims keep of a question's id: two ids with the same tag would be taken for one.
-fn tag(id: &str) -> [u8; 2] {
-    let [first, second, ..] = *blake3::hash(id.as_bytes()).as_bytes();
-    [first, second]
+fn tag(id: &str) -> [u8; 3] {
+    let [first, second, third, ..] = *blake3::hash(id.as_bytes()).as_bytes();
+    [first, second, third]
 }
 
 fn kind(table: &Table<'_>) -> Option<Kind> {
@@ -129,8 +141,8 @@ fn ask_when(value: &Value<'_>, earlier: &[Question]) -> Option<AskWhen> {
     let table = value.table()?;
     let named = table.need("question", "\"recommend\"")?;
     let id = named.text()?;
-    let question = earlier.iter().find(|question| question.id == id);
-    let scale = question.and_then(|question| question.kind.scale());
+    let scale =
+        earlier.iter().filter(|question| question.id == id).find_map(|question| question.kind.scale());
     if scale.is_none() {
         named.problem("is no earlier question with a scale");
     }

@@ -162,10 +162,11 @@ fn default_language(table: &Table<'_>) -> Language {
 }
 
 fn questions<'a>(table: &Table<'a>, texts: &mut Vec<TextPlace<'a>>) -> Vec<Question> {
-    let values = table
-        .need("question", "one or more [[question]] tables")
-        .and_then(|value| value.list())
-        .unwrap_or_default();
+    let values = table.find("question").map(|value| value.hidden().list().unwrap_or_default());
+    let values = values.unwrap_or_default();
+    if values.is_empty() {
+        table.problem("question", "is missing; write one or more [[question]] tables");
+    }
     if values.len() > QUESTIONS {
         table.problem(
             "question",

@@ -19,10 +19,15 @@ impl<'a> Value<'a> {
         if table.entries().next().is_none() {
             self.problem("has no text in any language; write it like { en = \"…\", de = \"…\" }");
         }
-        table
-            .entries()
-            .filter_map(|(tag, value)| Some((language_key(&value, tag)?, value.words()?)))
-            .collect()
+        let mut texts: Vec<(Language, String)> = Vec::new();
+        for (tag, value) in table.entries() {
+            let (Some(language), Some(words)) = (language_key(&value, tag), value.words()) else { continue };
+            if texts.iter().any(|(other, _)| *other == language) {
+                value.problem(format!("is a second text in \"{language}\""));
+            }
+            texts.push((language, words));
+        }
+        texts.into_iter().collect()
     }
 
     /// What people read: not empty, not endless, no placeholder that nobody fills.

@@ -20,6 +20,7 @@ use super::{
 
 /// Longer values are cut in problems.
 const SHOWN_CHARS: usize = 60;
+const DAY_SECS: u64 = 24 * 60 * 60;
 
 /// A value and where it stands.
 #[derive(Clone, Debug)]
@@ -207,7 +208,7 @@ impl<'a> Value<'a> {
         if range.contains(&span) {
             return Some(span);
         }
-        let [from, to] = [*range.start(), *range.end()].map(humantime::format_duration);
+        let [from, to] = [*range.start(), *range.end()].map(in_words);
         self.refuse(format!("is outside the bounds, {from} to {to}"))
     }
 
@@ -258,6 +259,14 @@ impl<'a> Value<'a> {
             }
             _ => None,
         }
+    }
+}
+
+/// Whole days are days: the crate would make a year and 18 hours of 366 of them.
+fn in_words(span: Duration) -> String {
+    match span.as_secs() {
+        secs if secs >= DAY_SECS && secs.is_multiple_of(DAY_SECS) => format!("{}d", secs / DAY_SECS),
+        _ => humantime::format_duration(span).to_string(),
     }
 }
 
