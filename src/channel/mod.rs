@@ -1,1 +1,3 @@
 //! Channels: a dialect in, a dialect out.
+
+pub mod chat_widget;
