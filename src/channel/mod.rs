@@ -5,6 +5,7 @@
 //! Refuses who cannot prove what must be proven, and what cannot be decoded.
 //! Bounds time and size of heads and bodies, and the number of connections.
 
+pub mod chat_widget;
 pub mod email_link;
 pub mod grpc;
 pub mod http;
