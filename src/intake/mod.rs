@@ -105,6 +105,18 @@ impl Intake {
         result
     }
 
+    /// What the same person has answered before, as far as the claims know: scores by question id. The submission need
+    /// hold no answers.
+    pub async fn known(&self, submission: Submission) -> Option<Vec<(String, i32)>> {
+        let now = self.clock.now();
+        let identified = identify(submission, &self.catalog.load(), &self.identity_key, now).ok()?;
+        let survey = &identified.survey;
+        let seen = self.claims.seen(identified.id, now, survey.edit_window).await?;
+        let question = |tag| survey.questions.iter().find(|question| claim::tag(&question.id) == tag);
+        let named = seen.into_iter().filter_map(|(tag, score)| Some((question(tag)?.id.clone(), score)));
+        Some(named.collect())
+    }
+
     /// Counts a request that could not be decoded or whose sender is not proven.
     #[must_use]
     pub fn refuse(&self, channel: Channel, brand: Option<&str>, refusal: Refusal) -> Refusal {
@@ -130,7 +142,11 @@ impl Intake {
 
     /// Step 3: unproven traffic by its source, a link by its token, a call by its id, and the shared quotas. A person's
     /// answer over a quota is held, as far as the holding budget goes.
-    async fn limit(&self, catalog: &Catalog, validated: &mut Validated) -> Result<Option<QuotaStatus>, Refusal> {
+    async fn limit(
+        &self,
+        catalog: &Catalog,
+        validated: &mut Validated,
+    ) -> Result<Option<QuotaStatus>, Refusal> {
         let Identified { submission, brand, .. } = &mut validated.identified;
         let local = self.limiter.check(&submission.proof)?;
         let admitted = self.limiter.admit(&quotas(catalog, submission)).await;
@@ -149,7 +165,11 @@ impl Intake {
 
     /// Steps 4 and 5: room in the spool is reserved first; from then on the record reaches the disk whatever becomes
     /// of the caller.
-    async fn claim_and_spool(&self, validated: Validated, flight: &mut InFlight<'_>) -> Result<Receipt, Refusal> {
+    async fn claim_and_spool(
+        &self,
+        validated: Validated,
+        flight: &mut InFlight<'_>,
+    ) -> Result<Receipt, Refusal> {
         let record = record::record(&validated);
         let room = self.spool.reserve(record.encoded_len()).map_err(append::full)?;
         let receipt = unclaimed_receipt(&validated);
