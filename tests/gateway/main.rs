@@ -10,10 +10,17 @@
 
 mod support;
 
+mod bad_input;
 mod channel_batch;
 mod channel_beacon;
 mod channel_email;
 mod channel_form;
 mod channel_grpc;
+mod channel_ivr_events;
 mod channel_json;
 mod channel_mail_tool;
+mod channel_twilio;
+mod identity;
+mod limits;
+mod one_response;
+mod redis;

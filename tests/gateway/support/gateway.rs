@@ -215,6 +215,11 @@ impl Gateway {
         self.signal("TERM");
     }
 
+    /// SIGKILL, without waiting.
+    pub(crate) fn strike(&self) {
+        self.signal("KILL");
+    }
+
     /// SIGTERM; waits for the end.
     pub(crate) async fn terminate(&mut self) -> Ended {
         self.ask_to_end();
@@ -249,6 +254,11 @@ impl Gateway {
         self.child.wait().unwrap();
         self.logs.clear();
         self.child = self.plan.spawn(&self.logs);
+    }
+
+    /// Makes a restart listen for gateways where it listens now.
+    pub(crate) fn keep_store_address(&mut self) {
+        self.plan.store.clone_from(&self.addresses.store);
     }
 
     pub(crate) fn data_path(&self) -> PathBuf {

@@ -21,7 +21,7 @@ pub(crate) use self::{
     redis::{Redis, RedisCluster},
     store::{StoreReader, answer, score_on, text_on},
     submissions::{collector, nps, nps_message, score, with_key},
-    twilio::{Call, PUBLIC_BASE, parameters, signed_post},
+    twilio::{Call, PUBLIC_BASE, parameters, signature, signed_post},
     wait::{DEADLINE, wait_for},
 };
 

@@ -47,6 +47,21 @@ impl Redis {
         end(&mut self.child);
     }
 
+    /// SIGSTOP: it keeps its connections and answers nothing.
+    pub(crate) fn freeze(&self) {
+        self.signal("STOP");
+    }
+
+    /// SIGCONT: it goes on.
+    pub(crate) fn thaw(&self) {
+        self.signal("CONT");
+    }
+
+    fn signal(&self, name: &str) {
+        let sent = Command::new("sh").args(["-c", &format!("kill -{name} {}", self.child.id())]).status();
+        assert!(sent.unwrap().success());
+    }
+
     /// Starts an empty server on the same port.
     pub(crate) async fn come_back(&mut self) {
         self.kill();

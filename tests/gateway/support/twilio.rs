@@ -112,7 +112,7 @@ pub(crate) async fn signed_post(gateway: &Gateway, to: &Url, fields: &[(&str, &s
 }
 
 /// `base64(HMAC-SHA1(token, url + for each sorted pair: key + value))`.
-fn signature(url: &str, fields: &[(&str, &str)], token: &str) -> String {
+pub(crate) fn signature(url: &str, fields: &[(&str, &str)], token: &str) -> String {
     let mut mac = Hmac::<Sha1>::new_from_slice(token.as_bytes()).unwrap();
     mac.update(url.as_bytes());
     for (key, value) in fields.iter().copied().collect::<BTreeSet<_>>() {
