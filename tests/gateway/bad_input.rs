@@ -198,7 +198,12 @@ async fn a_body_that_is_too_large_or_of_another_type_is_refused() {
     assert_eq!(Reply::of(form.body("xx")).await.status, 415);
     let batch = json!((0..20_000).map(|index| nps(&format!("b-{index}"), 9)).collect::<Vec<_>>());
     let batch = gateway.post_json("/v1/responses/batch", &batch).await;
-    assert_eq!(batch.status, 413, "invariant 7, items are bounded: {}", &batch.text[..batch.text.len().min(300)]);
+    assert_eq!(
+        batch.status,
+        413,
+        "invariant 7, items are bounded: {}",
+        &batch.text[..batch.text.len().min(300)]
+    );
 }
 
 #[tokio::test]
@@ -238,10 +243,16 @@ async fn form_bodies_with_bad_bytes_are_refused_and_never_a_fault() {
         ("multipart/form-data; boundary=b", b"--b\r\n\r\n\xff\xff\r\n--b--\r\n"),
     ];
     for (content_type, body) in table {
-        let request = gateway.request(Method::POST, "/f/acme/support-nps").header("content-type", content_type);
+        let request =
+            gateway.request(Method::POST, "/f/acme/support-nps").header("content-type", content_type);
         let reply = Reply::of(request.body(body)).await;
         let shown = String::from_utf8_lossy(body);
-        assert!((400..500).contains(&reply.status), "{content_type} {shown}: {} {}", reply.status, reply.text);
+        assert!(
+            (400..500).contains(&reply.status),
+            "{content_type} {shown}: {} {}",
+            reply.status,
+            reply.text
+        );
     }
     let ledger = gateway.settled_ledger().await;
     assert_eq!((&ledger["received"], &ledger["rejected"]), (&json!(8), &json!(8)), "{ledger}");
@@ -285,7 +296,8 @@ async fn unknown_enum_values_and_empty_oneofs_over_grpc_are_invalid_arguments() 
     none.answers.clear();
     for submission in [nothing, text_for_score, time, none] {
         let shown = format!("{submission:?}");
-        let status = client.submit(with_key(SubmitRequest { submission: Some(submission) })).await.unwrap_err();
+        let status =
+            client.submit(with_key(SubmitRequest { submission: Some(submission) })).await.unwrap_err();
         assert_eq!(status.code(), tonic::Code::InvalidArgument, "{shown}: {status:?}");
     }
     let unnamed = client.submit(with_key(SubmitRequest { submission: Some(nobody) })).await;

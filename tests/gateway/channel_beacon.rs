@@ -105,9 +105,7 @@ async fn a_token_proves_the_identity_and_a_retry_is_a_duplicate() {
 #[tokio::test]
 async fn without_a_reference_the_key_is_the_identity() {
     let gateway = Gateway::start().await;
-    let body = |key: &str, score: i32| {
-        json!({"survey": "support-nps", "brand": "acme", "key": key, "answers": {"recommend": score}})
-    };
+    let body = |key: &str, score: i32| json!({"survey": "support-nps", "brand": "acme", "key": key, "answers": {"recommend": score}});
     let first = send(&gateway, &body("visit-1", 4)).await.receipt(201, "accepted");
     assert_eq!(first["identity"], "none");
     send(&gateway, &body("visit-1", 4)).await.receipt(200, "duplicate");

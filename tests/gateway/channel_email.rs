@@ -21,9 +21,13 @@ async fn a_link_of_the_command_line_ends_in_the_store_with_all_it_carries() {
     let arguments = "link --survey support-nps --brand acme --interaction ticket-1 --respondent crm-1 \
                      --subject agent:a-7 --locale fr --country CH --attr plan=pro --attr queue=q-1 --expires 30d";
     let printed = voxgate(gateway.plan.config.path(), &arguments.split_whitespace().collect::<Vec<_>>()).ok();
-    let link = printed.split_whitespace().find(|word| word.contains("/r/")).expect("`voxgate link` prints a link");
+    let link =
+        printed.split_whitespace().find(|word| word.contains("/r/")).expect("`voxgate link` prints a link");
     assert!(link.starts_with("http://127.0.0.1:8080/r/"), "links are built on public_base_url: {link}");
-    assert!(link.len() <= 200 + "http://127.0.0.1:8080".len(), "at most 200 characters beside the base: {link}");
+    assert!(
+        link.len() <= 200 + "http://127.0.0.1:8080".len(),
+        "at most 200 characters beside the base: {link}"
+    );
     for plain in ["ticket-1", "crm-1", "a-7"] {
         assert!(!link.contains(plain), "invariant 9, tokens are encrypted: {link}");
     }
@@ -79,7 +83,8 @@ async fn opening_a_link_is_not_answering() {
         let head = Reply::of(gateway.request(Method::HEAD, &format!("{}{score}", link.path))).await;
         assert_eq!(head.status, 200);
     }
-    let prefetch = gateway.request(Method::GET, &format!("{}/9", link.path)).header("sec-purpose", "prefetch");
+    let prefetch =
+        gateway.request(Method::GET, &format!("{}/9", link.path)).header("sec-purpose", "prefetch");
     Reply::of(prefetch).await.page(200);
     gateway.post_form(&link.path, &[("recommend", "4")]).await.page(200);
     let stored = gateway.store().scored("ticket-1", "recommend", 4).await;
@@ -118,7 +123,11 @@ async fn a_change_of_mind_revises_and_the_page_shows_the_score_but_never_the_com
     assert!(!again.contains("plumber"), "a comment is never shown again");
     gateway.post_form(&link.path, &[("recommend", "10")]).await.page(200);
     let stored = gateway.store().scored("ticket-1", "recommend", 10).await;
-    assert_eq!(text_on(&stored, "reason"), Some("the plumber never came"), "what was not answered again stays");
+    assert_eq!(
+        text_on(&stored, "reason"),
+        Some("the plumber never came"),
+        "what was not answered again stays"
+    );
     let ledger = gateway.settled_ledger().await;
     assert_eq!((&ledger["accepted"], &ledger["revised"]), (&json!(1), &json!(1)), "{ledger}");
 }
@@ -200,7 +209,8 @@ async fn the_page_speaks_the_language_that_is_asked_for() {
         assert!(text.contains(&format!("lang=\"{language}\"")), "{language}: {text}");
         assert!(!text.contains("{brand}"), "texts may hold {{brand}}; people never see it");
     }
-    let german = gateway.request(Method::GET, &link.path).header("accept-language", "de-AT,de;q=0.9,en;q=0.5");
+    let german =
+        gateway.request(Method::GET, &link.path).header("accept-language", "de-AT,de;q=0.9,en;q=0.5");
     assert!(Reply::of(german).await.page(200).contains("lang=\"de\""));
 }
 
@@ -265,7 +275,10 @@ async fn a_whole_mailing_gets_its_links_and_a_bad_row_does_not_stop_it() {
         assert!(!row["error"].is_empty() && row["url"].is_empty(), "{row:?}");
     }
     for (row, interaction) in [(&rows[0], "m-1"), (&rows[3], "m-4")] {
-        assert!(row["error"].is_empty() && !row["token"].is_empty() && !row["opt_out_url"].is_empty(), "{row:?}");
+        assert!(
+            row["error"].is_empty() && !row["token"].is_empty() && !row["opt_out_url"].is_empty(),
+            "{row:?}"
+        );
         gateway.post_form(&path_of(&row["url"]), &[("recommend", "9")]).await.page(200);
         let stored = gateway.store().first(interaction).await;
         assert_eq!(score_on(&stored, "recommend"), Some(9));

@@ -62,7 +62,8 @@ async fn a_token_in_a_form_proves_the_identity() {
 async fn a_token_of_another_brand_or_a_broken_one_is_refused() {
     let gateway = Gateway::start().await;
     let link = plain_link(&gateway, "ticket-1").await;
-    let other = gateway.post_form("/f/globex/support-nps", &[("recommend", "8"), ("token", &link.token)]).await;
+    let other =
+        gateway.post_form("/f/globex/support-nps", &[("recommend", "8"), ("token", &link.token)]).await;
     assert!((400..500).contains(&other.status), "invariant 8: {} {}", other.status, other.text);
     let broken = gateway.post_form(FORM, &[("recommend", "8"), ("token", "v4.local.nonsense")]).await;
     assert!((400..500).contains(&broken.status), "{} {}", broken.status, broken.text);
@@ -73,7 +74,8 @@ async fn a_token_of_another_brand_or_a_broken_one_is_refused() {
 #[tokio::test]
 async fn a_multipart_form_is_read_like_an_urlencoded_one() {
     let gateway = Gateway::start().await;
-    let parts = [("recommend", "5"), ("reason", "größer & lauter"), ("interaction", "ticket-1"), ("lang", "de")];
+    let parts =
+        [("recommend", "5"), ("reason", "größer & lauter"), ("interaction", "ticket-1"), ("lang", "de")];
     let reply = Reply::of(multipart(&gateway, FORM, &parts)).await;
     reply.page(200);
     let stored = gateway.store().first("ticket-1").await;

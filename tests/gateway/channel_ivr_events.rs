@@ -28,8 +28,10 @@ async fn each_event_is_stored_and_the_reply_names_the_next_question() {
     let text = reply["next"]["text"].as_str().unwrap();
     assert!(!text.is_empty() && !text.contains("{brand}") && !text.contains("{subject}"), "{text}");
 
-    for (question, digits, next) in [("expertise", "4", "punctuality"), ("punctuality", "3", "friendliness")] {
-        let reply = gateway.post_json("/v1/ivr/events", &event(question, digits)).await.receipt(200, "revised");
+    for (question, digits, next) in [("expertise", "4", "punctuality"), ("punctuality", "3", "friendliness")]
+    {
+        let reply =
+            gateway.post_json("/v1/ivr/events", &event(question, digits)).await.receipt(200, "revised");
         assert_eq!(reply["next"]["question"], next);
     }
     let mut last = event("friendliness", "2");
@@ -81,7 +83,8 @@ async fn wrong_events_name_their_problems() {
     for (question, digits, pointer) in
         [("knowledge", "6", "/digits"), ("knowledge", "x", "/digits"), ("nonsense", "5", "/question")]
     {
-        let problem = gateway.post_json("/v1/ivr/events", &event(question, digits)).await.problem(422, "invalid");
+        let problem =
+            gateway.post_json("/v1/ivr/events", &event(question, digits)).await.problem(422, "invalid");
         let named = problem["errors"].as_array().unwrap().iter().any(|error| error["pointer"] == pointer);
         assert!(named, "{question}={digits} is wrong at {pointer}: {problem}");
     }

@@ -8,7 +8,8 @@ use voxgate::proto::store::v1::{Channel, Claim, Confidence, Identity, Kind, Subj
 
 use crate::support::{Call, Gateway, PUBLIC_BASE, answer, form, parameters, score_on, signed_post};
 
-const NPS: &str = "/ivr/twilio/acme/support-nps?lang=de&interaction=ticket-1&respondent=crm-1&subject=agent:a-7";
+const NPS: &str =
+    "/ivr/twilio/acme/support-nps?lang=de&interaction=ticket-1&respondent=crm-1&subject=agent:a-7";
 const VISIT: &str = "/ivr/twilio/acme/technician-visit?lang=en&interaction=visit-1&respondent=crm-1";
 const CALLER: &str = "+41446681800";
 
@@ -177,7 +178,10 @@ async fn without_references_the_call_and_the_callers_number_stand_in() {
     assert_eq!(known.respondent_ref, "");
     assert_eq!(anonymous.respondent_key, "", "anonymous callers have none");
     assert_eq!(restricted.respondent_key, "", "a withheld number is nobody's: +266696687 spells ANONYMOUS");
-    assert!(!format!("{known:?}").contains("446681800") && !gateway.logs().contains("446681800"), "invariant 9");
+    assert!(
+        !format!("{known:?}").contains("446681800") && !gateway.logs().contains("446681800"),
+        "invariant 9"
+    );
 }
 
 #[tokio::test]
@@ -226,7 +230,8 @@ async fn a_brand_behind_a_path_prefix_is_signed_with_it() {
     let url = format!("https://feedback.acme.example/vox{path}");
     let request = gateway.request(reqwest::Method::POST, path);
     let signature = crate::support::signature(&url, &fields, "dev-twilio-token");
-    let reply = crate::support::Reply::of(form(request.header("x-twilio-signature", signature), &fields)).await;
+    let reply =
+        crate::support::Reply::of(form(request.header("x-twilio-signature", signature), &fields)).await;
     assert_eq!(reply.status, 200, "signatures are built on the brand's public_base_url: {}", reply.text);
     assert!(reply.text.contains("<Gather"), "{}", reply.text);
 }

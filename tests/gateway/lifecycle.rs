@@ -121,7 +121,11 @@ async fn a_second_gateway_on_one_data_directory_is_refused() {
     let gateway = Gateway::start().await;
     let ended = Plan::new().data(&gateway.data_path()).refuse().await;
     assert!(matches!(ended.code, Some(64 | 69)), "{:?}: {}", ended.code, ended.logs);
-    assert!(ended.logs.contains(&gateway.data_path().display().to_string()), "names the directory: {}", ended.logs);
+    assert!(
+        ended.logs.contains(&gateway.data_path().display().to_string()),
+        "names the directory: {}",
+        ended.logs
+    );
     gateway.submit(&nps("t-1", 9)).await.receipt(201, "accepted");
 }
 
@@ -170,7 +174,9 @@ async fn a_wrong_configuration_does_not_start_and_names_all_problems() {
     });
     let ended = plan.refuse().await;
     assert_eq!(ended.code, Some(64), "invariant 10: {}", ended.logs);
-    for part in ["per_address", "many", "bugdet", "support-nps.toml", "a while", "acme.toml", "Europe/Atlantis"] {
+    for part in
+        ["per_address", "many", "bugdet", "support-nps.toml", "a while", "acme.toml", "Europe/Atlantis"]
+    {
         assert!(ended.logs.contains(part), "all problems at once, {part} is missing: {}", ended.logs);
     }
 }

@@ -123,7 +123,8 @@ async fn x_forwarded_for_counts_from_trusted_proxies_alone() {
     let trusting =
         Plan::new().set("trusted_proxies", vec!["127.0.0.0/8"]).set("limits.per_address", 2).start().await;
     let from = async |gateway: &Gateway, forwarded: &str, interaction: &str| {
-        let request = gateway.request(Method::POST, "/f/acme/support-nps").header("x-forwarded-for", forwarded);
+        let request =
+            gateway.request(Method::POST, "/f/acme/support-nps").header("x-forwarded-for", forwarded);
         let fields = [("recommend", "9"), ("interaction", interaction)];
         Reply::of(crate::support::form(request, &fields)).await.status
     };
@@ -134,7 +135,11 @@ async fn x_forwarded_for_counts_from_trusted_proxies_alone() {
         }
         assert_eq!(from(&trusting, address, "more").await, 429, "{address}");
     }
-    assert_eq!(from(&trusting, "192.0.2.77, 192.0.2.1", "spoofed").await, 429, "only what our proxy added counts");
+    assert_eq!(
+        from(&trusting, "192.0.2.77, 192.0.2.1", "spoofed").await,
+        429,
+        "only what our proxy added counts"
+    );
     assert_eq!(from(&trusting, "2001:db8::2", "same-64").await, 429, "IPv6 counts by /64");
 
     let plain = Plan::new().set("limits.per_address", 2).start().await;
@@ -142,7 +147,11 @@ async fn x_forwarded_for_counts_from_trusted_proxies_alone() {
         let status = from(&plain, &format!("192.0.2.{index}"), &format!("p-{index}")).await;
         assert_eq!(status, if index < 2 { 200 } else { 429 }, "without trusted_proxies it is ignored");
     }
-    plain.logs_a_line("a warning with the address to add", |line| line.contains("127.0.0.1") && line.contains("trusted_proxies")).await;
+    plain
+        .logs_a_line("a warning with the address to add", |line| {
+            line.contains("127.0.0.1") && line.contains("trusted_proxies")
+        })
+        .await;
     let warnings = plain.logs().lines().filter(|line| line.contains("trusted_proxies")).count();
     assert_eq!(warnings, 1, "warned of once");
 }

@@ -20,6 +20,8 @@ mod channel_ivr_events;
 mod channel_json;
 mod channel_mail_tool;
 mod channel_twilio;
+mod commands;
+mod dead_letters;
 mod identity;
 mod lifecycle;
 mod limits;

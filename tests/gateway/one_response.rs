@@ -8,8 +8,8 @@ use voxgate::proto::{
 };
 
 use crate::support::{
-    Call, Gateway, MailLink, Plan, Redis, Reply, StoreReader, collector, nps, nps_message, plain_link, score_on,
-    wait_for, with_key,
+    Call, Gateway, MailLink, Plan, Redis, Reply, StoreReader, collector, nps, nps_message, plain_link,
+    score_on, wait_for, with_key,
 };
 
 const TICKET: &str = "ticket-4711";
@@ -91,7 +91,8 @@ async fn by_phone(gateway: &Gateway, score: i32) {
 }
 
 async fn by_widget(gateway: &Gateway, token: &str, score: i32) {
-    let body = json!({"survey": "support-nps", "brand": "acme", "token": token, "answers": {"recommend": score}});
+    let body =
+        json!({"survey": "support-nps", "brand": "acme", "token": token, "answers": {"recommend": score}});
     beacon(gateway, &body).await;
 }
 

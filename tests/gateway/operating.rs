@@ -49,7 +49,11 @@ async fn the_log_keeps_its_own_books_across_restarts() {
     gateway.restart().await;
     let after = gateway.settled_ledger().await;
     assert_eq!(after["received"], 0, "since start: {after}");
-    assert_eq!((&after["appended"], &after["delivered"]), (&before["appended"], &before["delivered"]), "{after}");
+    assert_eq!(
+        (&after["appended"], &after["delivered"]),
+        (&before["appended"], &before["delivered"]),
+        "{after}"
+    );
 }
 
 #[tokio::test]
@@ -91,10 +95,8 @@ async fn a_reload_swaps_surveys_brands_and_limits() {
 
     gateway.plan.config.set("surveys/support-nps.toml", "channels", vec!["api"]);
     gateway.ask_to_reload();
-    wait_for("SIGHUP to reload", async || {
-        (gateway.submit(&nps("t-3", 9)).await.status < 300).then_some(())
-    })
-    .await;
+    wait_for("SIGHUP to reload", async || (gateway.submit(&nps("t-3", 9)).await.status < 300).then_some(()))
+        .await;
 }
 
 #[tokio::test]
@@ -121,7 +123,9 @@ async fn a_wrong_reload_changes_nothing_and_names_all_problems() {
 async fn writes_on_the_admin_port_need_its_token() {
     let gateway = Gateway::start().await;
     let url = format!("{}/reload", gateway.admin_url());
-    for request in [crate::support::client().post(&url), crate::support::client().post(&url).bearer_auth("wrong")] {
+    for request in
+        [crate::support::client().post(&url), crate::support::client().post(&url).bearer_auth("wrong")]
+    {
         let reply = Reply::of(request).await;
         assert!([401, 403].contains(&reply.status), "{} {}", reply.status, reply.text);
     }
@@ -174,7 +178,8 @@ async fn no_personal_data_and_no_secret_is_in_logs_or_metrics() {
     gateway.submit(&body).await;
     gateway.post_form(&link.path, &[("recommend", "9"), ("reason", "thanks to Grace")]).await.page(200);
     gateway.get(&format!("{}x", link.path)).await;
-    let mail = MailLink { brand: "acme", survey: "support-nps", query: "interaction=t-2&respondent=crm-of-ada" };
+    let mail =
+        MailLink { brand: "acme", survey: "support-nps", query: "interaction=t-2&respondent=crm-of-ada" };
     gateway.post_form(&mail.signed(), &[("recommend", "99"), ("reason", "thanks to Grace")]).await.page(422);
     let mut call = Call::dial(&gateway, "/ivr/twilio/acme/support-nps", "CA1", "+41446681800").await;
     call.press("9").await;

@@ -3,10 +3,7 @@
 use std::{fs, path::Path};
 
 use serde_json::json;
-use voxgate::{
-    clock::Clock,
-    proto::store::v1::HeldState,
-};
+use voxgate::{clock::Clock, proto::store::v1::HeldState};
 
 use crate::support::{Cli, Gateway, Plan, nps, score_on, voxgate, wait_for};
 
@@ -42,7 +39,10 @@ async fn while_the_store_is_away_receipts_go_on_and_delivery_resumes_by_itself()
     }
     let ready = edge.readyz().await;
     assert_eq!(ready.status, 200, "contract 4: the store away is 200: {}", ready.text);
-    wait_for("readyz to say `degraded`", async || edge.readyz().await.text.contains("degraded").then_some(())).await;
+    wait_for("readyz to say `degraded`", async || {
+        edge.readyz().await.text.contains("degraded").then_some(())
+    })
+    .await;
     let ledger = edge.ledger().await;
     assert_eq!((&ledger["spooled"], &ledger["delivered"]), (&json!(19), &json!(1)), "{ledger}");
     assert_eq!(edge.metric("voxgate_spool_records").await, Some(19.0));

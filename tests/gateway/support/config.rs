@@ -27,7 +27,8 @@ impl ConfigDir {
     /// Sets a value by its dotted path, for example `limits.per_address`.
     pub(crate) fn set(&self, file: &str, path: &str, value: impl Into<toml::Value>) {
         self.edit(file, |table| {
-            let (tables, key) = path.rsplit_once('.').map_or((None, path), |(tables, key)| (Some(tables), key));
+            let (tables, key) =
+                path.rsplit_once('.').map_or((None, path), |(tables, key)| (Some(tables), key));
             let mut place = table;
             for name in tables.into_iter().flat_map(|tables| tables.split('.')) {
                 let entry = place.entry(name).or_insert_with(|| toml::Value::Table(toml::Table::new()));

@@ -52,8 +52,9 @@ impl Reply {
     }
 
     pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.text)
-            .unwrap_or_else(|error| panic!("a JSON body was expected ({error}): {} {}", self.status, self.text))
+        serde_json::from_str(&self.text).unwrap_or_else(|error| {
+            panic!("a JSON body was expected ({error}): {} {}", self.status, self.text)
+        })
     }
 
     /// The receipt, after a check of the status.

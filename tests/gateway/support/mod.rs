@@ -17,7 +17,7 @@ pub(crate) use self::{
     config::ConfigDir,
     gateway::{Ended, Gateway, Plan},
     http::{Reply, client, form},
-    links::{MailLink, Made, make_link, path_of, plain_link},
+    links::{Made, MailLink, make_link, path_of, plain_link},
     redis::{Redis, RedisCluster},
     store::{StoreReader, answer, score_on, text_on},
     submissions::{collector, nps, nps_message, score, with_key},
