@@ -1,12 +1,6 @@
 //! The only wiring: build, bind, start, drain.
 
-use std::{
-    collections::BTreeMap,
-    net::SocketAddr,
-    path::PathBuf,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
@@ -143,7 +137,8 @@ impl Gateway {
     /// Starts everything that is bound, waits for the end, drains.
     async fn serve(self, mut signals: Signals) -> Result<(), Failure> {
         let Self { settings, lifecycle, reload, admin, store, edge, tasks, stop } = self;
-        let (closing, store_stop, forward_stop) = (stop.child_token(), stop.child_token(), stop.child_token());
+        let (closing, store_stop, forward_stop) =
+            (stop.child_token(), stop.child_token(), stop.child_token());
         let drain = settings.shutdown.drain;
         if let Some(store) = store {
             let Bound { listener, address, serves } = store;
@@ -157,7 +152,8 @@ impl Gateway {
         if let Some(edge) = edge {
             tasks.spawn(edge.forward.run(forward_stop.clone()));
             announce("grpc", edge.grpc.address);
-            let grpc = serve_grpc(edge.grpc.listener, edge.grpc.serves, settings.grpc.clone(), closing.clone());
+            let grpc =
+                serve_grpc(edge.grpc.listener, edge.grpc.serves, settings.grpc.clone(), closing.clone());
             doors.spawn(log_end("grpc", grpc));
             announce("http", edge.http.address);
             doors.spawn(channel::http::serve(edge.http.listener, edge.http.serves, closing.clone(), drain));
@@ -181,7 +177,10 @@ impl Gateway {
         forward_stop.cancel();
         if let Some(spool) = draining {
             let left = close_spool(spool).await;
-            tracing::info!(records_left = left, "stopped; what is left on disk is delivered at the next start");
+            tracing::info!(
+                records_left = left,
+                "stopped; what is left on disk is delivered at the next start"
+            );
         }
         stop.cancel();
         tasks.close();
@@ -226,8 +225,14 @@ async fn edge(
     let claims = claims(settings, &spool, &clock, tasks, stop).await?;
     claims.keep_for(longest_edit_window(&catalog.load()));
     let limiter = Limiter::new(&settings.limits, Arc::clone(&claims), clock.clone(), tasks, stop);
-    let intake =
-        Intake::new(settings, Arc::clone(catalog), limiter, Arc::clone(&claims), spool.clone(), clock.clone());
+    let intake = Intake::new(
+        settings,
+        Arc::clone(catalog),
+        limiter,
+        Arc::clone(&claims),
+        spool.clone(),
+        clock.clone(),
+    );
     let intake = Arc::new(intake);
     let address = StoreAddress { url: store_url, fingerprint: settings.identity_key.fingerprint() };
     let forward =
@@ -235,8 +240,13 @@ async fn edge(
     let forwarded = forward.state();
     let readiness =
         Readiness { claims: Arc::clone(&claims), forward: Arc::clone(&forwarded), spool: spool.clone() };
-    let admin =
-        AdminEdge { intake: Arc::clone(&intake), spool: spool.clone(), letters, readiness, clock: clock.clone() };
+    let admin = AdminEdge {
+        intake: Arc::clone(&intake),
+        spool: spool.clone(),
+        letters,
+        readiness,
+        clock: clock.clone(),
+    };
     let edge = Edge { settings: Arc::clone(settings), catalog: Arc::clone(catalog), intake, clock };
     let grpc = bind("grpc", settings.grpc.listen, Collector::new(edge.clone())).await?;
     let http = bind("http", settings.http.listen, edge).await?;
@@ -245,7 +255,10 @@ async fn edge(
 
 fn create_data_dir(settings: &Settings) -> Result<(), Failure> {
     std::fs::create_dir_all(&settings.data).map_err(|error| {
-        Failure::Unavailable(format!("the data directory {} cannot be made: {error}", settings.data.display()))
+        Failure::Unavailable(format!(
+            "the data directory {} cannot be made: {error}",
+            settings.data.display()
+        ))
     })
 }
 
@@ -272,7 +285,9 @@ async fn claims(
     let connected =
         Claims::redis(&settings.redis, &settings.claims, &fingerprint, clock.clone(), tasks, stop.clone());
     connected.await.map(Arc::new).map_err(|error| match error {
-        ConnectError::IdentityKey { .. } | ConnectError::Url { .. } => Failure::Configuration(error.to_string()),
+        ConnectError::IdentityKey { .. } | ConnectError::Url { .. } => {
+            Failure::Configuration(error.to_string())
+        }
         ConnectError::Unavailable(_) | ConnectError::Timeout => Failure::Unavailable(error.to_string()),
     })
 }
@@ -384,7 +399,12 @@ async fn identity_conflict(parts: Option<(Arc<Claims>, Arc<ForwardState>)>) -> F
 }
 
 /// Closes the doors after `drain_delay`, lets requests in flight finish, then waits for the spool to run empty.
-async fn drain_all(settings: &Settings, closing: &CancellationToken, doors: &TaskTracker, spool: Option<&Spool>) {
+async fn drain_all(
+    settings: &Settings,
+    closing: &CancellationToken,
+    doors: &TaskTracker,
+    spool: Option<&Spool>,
+) {
     tokio::time::sleep(settings.shutdown.drain_delay).await;
     closing.cancel();
     doors.close();

@@ -60,7 +60,11 @@ impl Collector for Scrape {
             ("voxgate_spool_oldest_seconds", "Age of the oldest record that waits", oldest),
             ("voxgate_dead_letters", "Records that the store refused", as_f64(edge.letters.len() as u64)),
             ("voxgate_redis_up", "Whether claims can be asked", f64::from(u8::from(claims.is_up()))),
-            ("voxgate_store_up", "Whether the store takes records", f64::from(u8::from(edge.readiness.forward.store_up()))),
+            (
+                "voxgate_store_up",
+                "Whether the store takes records",
+                f64::from(u8::from(edge.readiness.forward.store_up())),
+            ),
         ];
         for (name, help, value) in gauges {
             gauge(&mut encoder, name, help, value)?;

@@ -12,14 +12,14 @@ mod routes;
 mod server;
 mod spool;
 
-pub use self::{metrics::Metrics, ready::Readiness, server::serve, spool::SpoolView};
 pub(crate) use self::spool::{letter, retry};
+pub use self::{metrics::Metrics, ready::Readiness, server::serve, spool::SpoolView};
 
 use std::sync::Arc;
 
 use crate::{
-    catalog::Secret, clock::Clock, forward::DeadLetters, gateway::Reload, intake::Intake, lifecycle::Lifecycle,
-    spool::Spool,
+    catalog::Secret, clock::Clock, forward::DeadLetters, gateway::Reload, intake::Intake,
+    lifecycle::Lifecycle, spool::Spool,
 };
 
 /// What the admin listener can see and do.

@@ -20,7 +20,9 @@ pub(super) async fn answer(admin: &Admin, request: Request<Incoming>) -> Reply {
     let path = request.uri().path().trim_end_matches('/').to_owned();
     match (request.method(), path.as_str()) {
         (&Method::GET | &Method::HEAD, _) => read(admin, &path),
-        (&Method::POST, "/reload" | "/spool/replay" | "/dead-letters/retry") if !may_write(admin, &request) => {
+        (&Method::POST, "/reload" | "/spool/replay" | "/dead-letters/retry")
+            if !may_write(admin, &request) =>
+        {
             let detail = match admin.token {
                 Some(_) => "send the admin token: `Authorization: Bearer …`",
                 None => "writes are off: set `token` under [admin] in gateway.toml",
@@ -125,7 +127,10 @@ fn dead_letters(edge: &AdminEdge) -> Reply {
         Ok(letters) => {
             let unreadable = letters.unreadable.len();
             let letters: Vec<_> = letters.letters.iter().map(letter).collect();
-            body(StatusCode::OK, &json!({ "total": edge.letters.len(), "unreadable": unreadable, "dead_letters": letters }))
+            body(
+                StatusCode::OK,
+                &json!({ "total": edge.letters.len(), "unreadable": unreadable, "dead_letters": letters }),
+            )
         }
         Err(failure) => unreadable_letters(&failure),
     }

@@ -13,7 +13,8 @@ pub fn email(text: &str) -> Option<String> {
     let address = text.trim();
     let (local, domain) = address.rsplit_once('@')?;
     let plain = |part: &str| {
-        !part.is_empty() && !part.contains(|char: char| char == '@' || char.is_whitespace() || char.is_control())
+        !part.is_empty()
+            && !part.contains(|char: char| char == '@' || char.is_whitespace() || char.is_control())
     };
     (address.len() <= EMAIL_BYTES && plain(local) && plain(domain)).then(|| address.to_lowercase())
 }
@@ -52,7 +53,9 @@ mod tests {
         let longest = format!("{}@example.com", "a".repeat(EMAIL_BYTES - "@example.com".len()));
         assert_eq!(email(&longest), Some(longest.clone()));
         assert_eq!(email(&format!("a{longest}")), None);
-        for bad in ["", "ann", "@example.com", "ann@", "a b@example.com", "ann@b@example.com", "ann@exa mple.com"] {
+        for bad in
+            ["", "ann", "@example.com", "ann@", "a b@example.com", "ann@b@example.com", "ann@exa mple.com"]
+        {
             assert_eq!(email(bad), None, "{bad}");
         }
     }
@@ -61,16 +64,35 @@ mod tests {
     fn a_number_has_one_form_however_it_is_written() {
         for written in ["+41446681800", "+41 44 668 18 00", "+41 (44) 668-18-00"] {
             let number = phone(written).unwrap();
-            assert_eq!((number.e164.as_str(), number.country.as_deref()), ("+41446681800", Some("CH")), "{written}");
+            assert_eq!(
+                (number.e164.as_str(), number.country.as_deref()),
+                ("+41446681800", Some("CH")),
+                "{written}"
+            );
         }
     }
 
     #[test]
     fn what_stands_for_a_withheld_number_names_nobody() {
         for marker in [
-            "", "anonymous", "unknown", "+266696687", "+7378742833", "+2562533", "+8656696", "+86282452253", "7378742833",
-            "0446681800", "client:+41446681800", "sip:a@example.com", "whatsapp:+41446681800", "32665", "+",
-            "++41446681800", "+41446681800;ext=1", "+4144668180012345",
+            "",
+            "anonymous",
+            "unknown",
+            "+266696687",
+            "+7378742833",
+            "+2562533",
+            "+8656696",
+            "+86282452253",
+            "7378742833",
+            "0446681800",
+            "client:+41446681800",
+            "sip:a@example.com",
+            "whatsapp:+41446681800",
+            "32665",
+            "+",
+            "++41446681800",
+            "+41446681800;ext=1",
+            "+4144668180012345",
         ] {
             assert_eq!(phone(marker), None, "{marker}");
         }

@@ -64,7 +64,9 @@ impl ConfigDir {
     fn load(&self, overrides: &Overrides) -> Result<Loaded, Failure> {
         config::load(&self.dir, overrides, &config::environment()).map_err(|problems| {
             let count = problems.problems.len();
-            Failure::Configuration(format!("{problems}\n{count} problem(s) in the configuration; nothing was started"))
+            Failure::Configuration(format!(
+                "{problems}\n{count} problem(s) in the configuration; nothing was started"
+            ))
         })
     }
 }
@@ -74,9 +76,13 @@ pub fn run(cli: Cli) -> ExitCode {
     let out = &mut std::io::stdout();
     let result = match cli.command.unwrap_or(Command::Serve(cli.serve)) {
         Command::Serve(args) => serve::run(args),
-        Command::Init(args) => init::run(&args, out).map_err(|error| Failure::Configuration(error.to_string())).map(done),
+        Command::Init(args) => {
+            init::run(&args, out).map_err(|error| Failure::Configuration(error.to_string())).map(done)
+        }
         Command::Key(args) => key::run(&args, out).map_err(unprinted).map(done),
-        Command::Check(args) => check::run(&args, &config::environment(), out).map_err(unprinted).map(ExitCode::from),
+        Command::Check(args) => {
+            check::run(&args, &config::environment(), out).map_err(unprinted).map(ExitCode::from)
+        }
         Command::Spool(args) => operate::spool(args, out),
         Command::DeadLetters(args) => operate::dead_letters(args, out),
     };

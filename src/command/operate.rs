@@ -80,7 +80,9 @@ pub(super) fn spool(args: SpoolArgs, out: &mut impl Write) -> Result<ExitCode, F
         }
         SpoolAction::Replay { since, place } => {
             let since = Timestamp::parse(&since).ok_or_else(|| {
-                Failure::Configuration(format!("--since {since} is no time; write it like 2026-11-21T20:00:00Z"))
+                Failure::Configuration(format!(
+                    "--since {since} is no time; write it like 2026-11-21T20:00:00Z"
+                ))
             })?;
             let settings = place.settings()?;
             let answer = match &place.data {
@@ -128,7 +130,9 @@ impl Place {
 
 async fn ask(url: String, method: Method, token: Option<String>) -> Result<Value, Failure> {
     let unavailable = |error: reqwest::Error| {
-        Failure::Unavailable(format!("{url} does not answer ({error}); is the gateway running? For a stopped one use --data DIR"))
+        Failure::Unavailable(format!(
+            "{url} does not answer ({error}); is the gateway running? For a stopped one use --data DIR"
+        ))
     };
     let client = reqwest::Client::builder().timeout(TIMEOUT).build().map_err(unavailable)?;
     let request = match method {
@@ -167,8 +171,9 @@ fn stopped_status(spool: &Spool) -> Value {
 }
 
 fn stopped_replay(spool: &Spool, since: Timestamp) -> Result<Value, Failure> {
-    let records =
-        spool.replay(since).map_err(|error| Failure::Internal(format!("the spool could not be replayed: {error}")))?;
+    let records = spool
+        .replay(since)
+        .map_err(|error| Failure::Internal(format!("the spool could not be replayed: {error}")))?;
     spool.close();
     Ok(serde_json::json!({ "records": records, "since": since.to_string(), "sent": "at the next start" }))
 }

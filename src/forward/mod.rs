@@ -130,7 +130,8 @@ impl Forward {
 
     fn pauses(&self) -> impl Iterator<Item = Duration> + use<> {
         let longest = self.settings.backoff_max.max(FIRST_PAUSE);
-        let steps = ExponentialBuilder::new().with_min_delay(FIRST_PAUSE).with_max_delay(longest).without_max_times();
+        let steps =
+            ExponentialBuilder::new().with_min_delay(FIRST_PAUSE).with_max_delay(longest).without_max_times();
         steps.build().map(full_jitter)
     }
 }

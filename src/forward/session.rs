@@ -91,7 +91,12 @@ impl<'a> Session<'a> {
         Self { spool, letters, settings, clock, state, on_the_way, next_sequence: 0, delivered: false }
     }
 
-    pub(super) async fn run(mut self, store: &StoreAddress, reader: &mut Reader, stop: &CancellationToken) -> End {
+    pub(super) async fn run(
+        mut self,
+        store: &StoreAddress,
+        reader: &mut Reader,
+        stop: &CancellationToken,
+    ) -> End {
         let served = tokio::select! {
             () = stop.cancelled() => return End::Stopped,
             served = self.serve(store, reader) => served,
@@ -102,7 +107,11 @@ impl<'a> Session<'a> {
         }
     }
 
-    async fn serve(&mut self, store: &StoreAddress, reader: &mut Reader) -> Result<std::convert::Infallible, SessionError> {
+    async fn serve(
+        &mut self,
+        store: &StoreAddress,
+        reader: &mut Reader,
+    ) -> Result<std::convert::Infallible, SessionError> {
         let (requests, receiver) = mpsc::channel(self.settings.window);
         let mut acks = self.open(store, receiver).await?;
         self.state.store_up.store(true, Ordering::Relaxed);
@@ -185,7 +194,13 @@ impl<'a> Session<'a> {
                 detail = refused.detail,
                 "the store refused a record; it is in the dead letters (`voxgate dead-letters list`)"
             );
-            let kept = self.letters.keep(*sequence, record.clone(), &refused.code, &refused.detail, self.clock.now());
+            let kept = self.letters.keep(
+                *sequence,
+                record.clone(),
+                &refused.code,
+                &refused.detail,
+                self.clock.now(),
+            );
             dead += u64::from(kept.map_err(SessionError::DeadLetter)? == Kept::New);
         }
         Ok(dead)

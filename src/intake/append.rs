@@ -63,5 +63,6 @@ pub(super) fn full(full: Full) -> Refusal {
 
 /// The disk did not take it.
 pub(super) fn failed(_: AppendError) -> Refusal {
-    Refusal::new(Reason::SpoolFailed, "the answer could not be made durable; try again").retry_after(Duration::from_secs(1))
+    Refusal::new(Reason::SpoolFailed, "the answer could not be made durable; try again")
+        .retry_after(Duration::from_secs(1))
 }

@@ -130,7 +130,11 @@ impl Intake {
 
     /// Step 3: unproven traffic by its source, a link by its token, a call by its id, and the shared quotas. A person's
     /// answer over a quota is held, as far as the holding budget goes.
-    async fn limit(&self, catalog: &Catalog, validated: &mut Validated) -> Result<Option<QuotaStatus>, Refusal> {
+    async fn limit(
+        &self,
+        catalog: &Catalog,
+        validated: &mut Validated,
+    ) -> Result<Option<QuotaStatus>, Refusal> {
         let Identified { submission, brand, .. } = &mut validated.identified;
         let local = self.limiter.check(&submission.proof)?;
         let admitted = self.limiter.admit(&quotas(catalog, submission)).await;
@@ -149,7 +153,11 @@ impl Intake {
 
     /// Steps 4 and 5: room in the spool is reserved first; from then on the record reaches the disk whatever becomes
     /// of the caller.
-    async fn claim_and_spool(&self, validated: Validated, flight: &mut InFlight<'_>) -> Result<Receipt, Refusal> {
+    async fn claim_and_spool(
+        &self,
+        validated: Validated,
+        flight: &mut InFlight<'_>,
+    ) -> Result<Receipt, Refusal> {
         let record = record::record(&validated);
         let room = self.spool.reserve(record.encoded_len()).map_err(append::full)?;
         let receipt = unclaimed_receipt(&validated);

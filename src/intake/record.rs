@@ -38,12 +38,7 @@ pub(super) fn record(validated: &Validated) -> wire::Record {
             kind: subject.kind.as_str().to_owned(),
             r#ref: subject.reference.as_str().to_owned(),
         }),
-        locale: submission
-            .locale
-            .as_ref()
-            .unwrap_or(&identified.survey.default_language)
-            .as_str()
-            .to_owned(),
+        locale: submission.locale.as_ref().unwrap_or(&identified.survey.default_language).as_str().to_owned(),
         country: submission.country.map(|it| it.as_str().to_owned()).unwrap_or_default(),
         invitation: match &submission.proof {
             Proof::Link { invitation, .. } => invitation.clone(),

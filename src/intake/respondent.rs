@@ -14,7 +14,8 @@ pub struct Respondent {
 
 impl Respondent {
     /// What a name in one text may be, for refusals.
-    pub const FORM: &str = "a reference (1 to 64 of A-Z a-z 0-9 . _ : -), `email:someone@example.com` or `phone:+41446681800`";
+    pub const FORM: &str =
+        "a reference (1 to 64 of A-Z a-z 0-9 . _ : -), `email:someone@example.com` or `phone:+41446681800`";
 
     /// Reads a reference (`ref`), a mail address (`email`) or a telephone number (`phone`).
     pub fn parse(kind: &str, text: &str, identity_key: &IdentityKey) -> Option<Self> {

@@ -113,9 +113,13 @@ fn value(question: &Question, given: Given, bounds: &settings::Http) -> Result<O
             let score = whole(given).map_err(|(reason, what)| {
                 (reason, format!("must be a whole number from {} to {}, not {what}", scale.min, scale.max))
             })?;
-            i32::try_from(score).ok().filter(|score| scale.holds(*score)).map(|score| Some(Value::Score(score))).ok_or_else(
-                || (Reason::OffScale, format!("must be a whole number from {} to {}", scale.min, scale.max)),
-            )
+            i32::try_from(score)
+                .ok()
+                .filter(|score| scale.holds(*score))
+                .map(|score| Some(Value::Score(score)))
+                .ok_or_else(|| {
+                    (Reason::OffScale, format!("must be a whole number from {} to {}", scale.min, scale.max))
+                })
         }
         None if question.choices.is_empty() => text(given, bounds.text_chars),
         None => choice(question, given).map(Some),
@@ -153,7 +157,10 @@ fn text(given: Given, chars: usize) -> Result<Option<Value>, Wrong> {
     }
     let length = clean.chars().count();
     if length > chars {
-        return Err((Reason::TextTooLong, format!("must be at most {chars} characters long; it has {length}")));
+        return Err((
+            Reason::TextTooLong,
+            format!("must be at most {chars} characters long; it has {length}"),
+        ));
     }
     Ok(Some(Value::Text(clean)))
 }
@@ -161,7 +168,8 @@ fn text(given: Given, chars: usize) -> Result<Option<Value>, Wrong> {
 /// NFC, line feeds alone between lines, no other control characters, nothing blank at the ends.
 fn clean(text: &str) -> String {
     let lines = text.replace("\r\n", "\n").replace('\r', "\n");
-    let composed: String = lines.nfc().filter(|char| matches!(char, '\n' | '\t') || !char.is_control()).collect();
+    let composed: String =
+        lines.nfc().filter(|char| matches!(char, '\n' | '\t') || !char.is_control()).collect();
     composed.trim().to_owned()
 }
 
@@ -201,7 +209,11 @@ fn check_attributes(attributes: &BTreeMap<String, String>, bound: usize, problem
                 "the name must be {}, the value at most {ATTRIBUTE_CHARS} characters without control characters",
                 Reference::FORM
             );
-            problems.push(Problem::new(format!("/attributes/{}", escape(name)), Reason::BadAttribute, detail));
+            problems.push(Problem::new(
+                format!("/attributes/{}", escape(name)),
+                Reason::BadAttribute,
+                detail,
+            ));
         }
     }
 }

@@ -5,9 +5,7 @@ use std::sync::Arc;
 use crate::{
     catalog::{ApiKey, IdentityKey},
     clock::Timestamp,
-    intake::{
-        Answered, Country, Given, Proof, Reference, Respondent, Subject, Submission, SubmissionKey,
-    },
+    intake::{Answered, Country, Given, Proof, Reference, Respondent, Subject, Submission, SubmissionKey},
     outcome::{Problem, Reason},
     proto::collector::v1 as wire,
     survey::{Channel, Language},

@@ -68,7 +68,10 @@ pub(super) fn status(refusal: &Refusal) -> Status {
     }
     if !refusal.problems.is_empty() {
         let violations = refusal.problems.iter().map(|problem| {
-            FieldViolation::new(problem.pointer.trim_start_matches('/').replace('/', "."), problem.detail.clone())
+            FieldViolation::new(
+                problem.pointer.trim_start_matches('/').replace('/', "."),
+                problem.detail.clone(),
+            )
         });
         details.set_bad_request(violations.collect::<Vec<_>>());
     }

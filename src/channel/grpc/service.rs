@@ -44,7 +44,11 @@ impl Collector {
         self.0.intake.submit(decode(submission, key, &self.0.settings.identity_key)).await
     }
 
-    async fn item(self, request: Result<SubmitStreamRequest, Status>, key: Arc<ApiKey>) -> Result<ItemResult, Status> {
+    async fn item(
+        self,
+        request: Result<SubmitStreamRequest, Status>,
+        key: Arc<ApiKey>,
+    ) -> Result<ItemResult, Status> {
         let SubmitStreamRequest { sequence, submission } = request?;
         let kind = match self.take(submission, &key).await {
             Ok(receipt) => result::Kind::Receipt(render::receipt(&receipt)),

@@ -48,10 +48,8 @@ pub(crate) fn quota_fields(headers: &mut HeaderMap, quota: Option<&QuotaStatus>)
 
 /// `Retry-After` on 429 and 503, one second at the least.
 pub(crate) fn retry_after(headers: &mut HeaderMap, refusal: &Refusal) {
-    let limited = matches!(
-        refusal.reason.status(),
-        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
-    );
+    let limited =
+        matches!(refusal.reason.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
     if limited || refusal.retry_after.is_some() {
         let pause = refusal.retry_after.unwrap_or(Duration::from_secs(1));
         headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(pause)));

@@ -80,9 +80,9 @@ fn segment(raw: &str) -> Result<Cow<'_, str>, Refusal> {
 
 /// Whether each percent sign is followed by two hex digits.
 pub(crate) fn has_whole_escapes(raw: &str) -> bool {
-    raw.split('%').skip(1).all(|rest| {
-        matches!(rest.as_bytes(), [a, b, ..] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit())
-    })
+    raw.split('%')
+        .skip(1)
+        .all(|rest| matches!(rest.as_bytes(), [a, b, ..] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit()))
 }
 
 /// Names a request in replies and logs: the trace id of a W3C `traceparent`, else a random one; 32 lower hex digits.

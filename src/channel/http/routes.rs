@@ -39,7 +39,10 @@ pub(super) async fn answer(edge: &Edge, request: Request) -> Reply {
     let trace = request.trace.clone();
     match tokio::time::timeout(edge.settings.http.request_timeout, dispatch(edge, request)).await {
         Ok(reply) => reply,
-        Err(_) => json::problem(&Refusal::new(Reason::Busy, "the gateway did not answer in time; try again"), &trace),
+        Err(_) => json::problem(
+            &Refusal::new(Reason::Busy, "the gateway did not answer in time; try again"),
+            &trace,
+        ),
     }
 }
 

@@ -53,8 +53,12 @@ pub(crate) fn references(fields: &mut Fields<'_>, submission: &mut Submission, i
     submission.subject = subject(fields);
     submission.locale =
         fields.parsed("locale", Reason::BadLocale, "a language tag such as `de-CH`", Language::parse);
-    submission.country =
-        fields.parsed("country", Reason::BadCountry, "two letters of ISO 3166-1, such as `CH`", Country::parse);
+    submission.country = fields.parsed(
+        "country",
+        Reason::BadCountry,
+        "two letters of ISO 3166-1, such as `CH`",
+        Country::parse,
+    );
 }
 
 fn respondent(fields: &mut Fields<'_>, identity_key: &IdentityKey) -> Option<Respondent> {

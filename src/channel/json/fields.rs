@@ -103,7 +103,9 @@ impl<'a> Fields<'a> {
         for (key, value) in object.0 {
             match serde_json::from_str::<Name<'a>>(value.get()) {
                 Ok(Name(text)) => _ = texts.insert(key.into_owned(), text.into_owned()),
-                Err(_) => self.problem(&format!("{name}/{}", escape(&key)), Reason::WrongType, "must be a text"),
+                Err(_) => {
+                    self.problem(&format!("{name}/{}", escape(&key)), Reason::WrongType, "must be a text")
+                }
             }
         }
         texts

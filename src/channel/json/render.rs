@@ -109,7 +109,11 @@ struct Normalized(f64);
 impl Serialize for Normalized {
     #[allow(clippy::cast_possible_truncation, reason = "0 to 100")]
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if self.0.fract() == 0.0 { serializer.serialize_i64(self.0 as i64) } else { serializer.serialize_f64(self.0) }
+        if self.0.fract() == 0.0 {
+            serializer.serialize_i64(self.0 as i64)
+        } else {
+            serializer.serialize_f64(self.0)
+        }
     }
 }
 
@@ -128,7 +132,10 @@ impl<'a> ReceiptBody<'a> {
                 Value::Text(text) | Value::Choice(text) => ValueBody::Text(text),
             };
             let segment = answer.segment.map(|segment| segment.word());
-            (answer.question.as_str(), AnswerBody { value, segment, normalized: answer.normalized.map(Normalized) })
+            (
+                answer.question.as_str(),
+                AnswerBody { value, segment, normalized: answer.normalized.map(Normalized) },
+            )
         });
         Self {
             id: receipt.id.to_string(),

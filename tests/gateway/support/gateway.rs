@@ -102,14 +102,8 @@ impl Plan {
     pub(crate) async fn start(self) -> Gateway {
         let logs = Logs::new();
         let child = self.spawn(&logs);
-        let mut gateway = Gateway {
-            plan: self,
-            child,
-            logs,
-            addresses: Addresses::default(),
-            client: client(),
-            quiet: false,
-        };
+        let mut gateway =
+            Gateway { plan: self, child, logs, addresses: Addresses::default(), client: client() };
         gateway.ready().await;
         gateway
     }
@@ -177,7 +171,6 @@ pub(crate) struct Gateway {
     logs: Logs,
     addresses: Addresses,
     client: reqwest::Client,
-    quiet: bool,
 }
 
 /// How a process ended.
@@ -275,11 +268,6 @@ impl Gateway {
         self.logs.wait_for(what, |line| find(line).then(|| line.to_owned())).await
     }
 
-    /// Does not print the logs when the test fails.
-    pub(crate) fn be_quiet(&mut self) {
-        self.quiet = true;
-    }
-
     /// `host:port` of the HTTP listener.
     pub(crate) fn http_addr(&self) -> &str {
         &self.addresses.http
@@ -298,11 +286,6 @@ impl Gateway {
     /// `http://host:port` of the store's listener.
     pub(crate) fn store_url(&self) -> String {
         format!("http://{}", self.addresses.store)
-    }
-
-    /// `host:port` of the store's listener.
-    pub(crate) fn store_addr(&self) -> &str {
-        &self.addresses.store
     }
 
     /// Reads the store of this gateway.
@@ -395,7 +378,7 @@ impl Drop for Gateway {
         // It may have ended by itself.
         self.child.kill().ok();
         self.child.wait().ok();
-        if thread::panicking() && !self.quiet {
+        if thread::panicking() {
             // Lines still on their way through the pipe.
             thread::sleep(Duration::from_millis(50));
             eprintln!("--- logs of a gateway ---\n{}\n---", self.logs.text());

@@ -14,13 +14,12 @@ mod wait;
 
 pub(crate) use self::{
     cli::{Cli, voxgate},
-    config::ConfigDir,
-    gateway::{Ended, Gateway, Plan},
+    gateway::{Gateway, Plan},
     http::{Reply, client, form},
     links::{Made, MailLink, make_link, path_of, plain_link},
     redis::{Redis, RedisCluster},
     store::{StoreReader, answer, score_on, text_on},
-    submissions::{collector, nps, nps_message, score, with_key},
+    submissions::{collector, nps, nps_message, with_key},
     twilio::{Call, PUBLIC_BASE, parameters, signature, signed_post},
     wait::{DEADLINE, wait_for},
 };
