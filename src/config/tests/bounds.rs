@@ -30,7 +30,7 @@ fn each_setting_is_taken_at_its_bound_and_refused_one_beyond() {
         ("VOXGATE_LIMITS_PER_BRAND", "1 / 31d", "1 / 32d"),
         ("VOXGATE_SPOOL_BUDGET", "256 KiB", "255 KiB"),
         ("VOXGATE_SPOOL_KEEP_DELIVERED", "366d", "367d"),
-        ("VOXGATE_TRUSTED_PROXIES", "10.0.0.0/8, ::1/128", "10.0.0.1"),
+        ("VOXGATE_TRUSTED_PROXIES", "10.0.0.0/8, ::1/128, 192.0.2.7", "::1/129"),
         ("VOXGATE_PUBLIC_BASE_URL", "https://a.example/x/", "https://a.example/x/?y"),
         ("VOXGATE_STORE_URL", "http://store:50052", "store:50052"),
         ("VOXGATE_TELEMETRY_LOG", "debug", "voxgate=shout"),
