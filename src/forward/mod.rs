@@ -1,1 +1,3 @@
 //! Forward: from the spool to the store.
+
+pub mod dead_letters;
