@@ -182,6 +182,7 @@ async fn a_failed_fsync_tells_its_waiters_ends_the_run_and_is_not_tried_on_that_
     assert_eq!(run.settled_below(), 1);
     assert_eq!(rig.append("kept too").await, 2);
     assert_ne!(newest_segment(&rig), before);
+    assert!(rig.spool.inner.shared.log().segments[0].spoiled, "nor will it be recycled");
     assert_eq!(rig.deliver_all().await, [(1, "kept".into()), (2, "kept too".into())]);
     assert!(rig.spool.status().balances());
 }
@@ -217,6 +218,8 @@ async fn what_landed_behind_a_failed_fsync_does_not_take_the_place_of_what_was_a
     rig.append("acknowledged").await;
     let after = rig.killed(&small());
     assert_eq!(after.spool.status().appended, 2);
+    let kept: Vec<_> = after.spool.scan().map(|(_, record)| record).collect();
+    assert_eq!(kept, ["kept", "acknowledged"]);
     assert_eq!(after.deliver_all().await, [(1, "kept".into()), (2, "acknowledged".into())]);
     assert!(after.spool.status().balances());
 }
@@ -278,8 +281,8 @@ async fn below_the_disk_floor_records_are_refused_and_delivery_goes_on() {
     disk.plan().free_bytes = Some(1 << 30);
     let rig = Rig::on(Arc::new(disk.clone()), &settings);
     rig.append("kept").await;
-    disk.plan().free_bytes = Some(1 << 20);
     prepared(&rig).await;
+    disk.plan().free_bytes = Some(1 << 20);
     assert_eq!(rig.append("exactly at the floor").await, 2);
     disk.plan().free_bytes = Some((1 << 20) - 1);
     until(|| rig.spool.status().accepting == Err(Full::Disk)).await;

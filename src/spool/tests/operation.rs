@@ -205,7 +205,9 @@ async fn a_replay_waits_for_batches_on_the_way_so_that_a_late_ack_skips_nothing(
     assert_eq!(rig.spool.replay(START).unwrap(), 5);
     assert!(rig.spool.status().balances());
     assert!(futures_util::FutureExt::now_or_never(reader.next(10, 1 << 20)).is_none());
+    assert_eq!(rig.spool.status().spooled, 3, "not begun");
     rig.spool.advance(5, 0).unwrap();
+    assert_eq!(rig.spool.status().spooled, 6, "begun with the last ack");
     assert_eq!(reader.next(10, 1 << 20).await.records.len(), 6);
     rig.spool.advance(6, 0).unwrap();
     assert_eq!(rig.spool.status().delivered, 6);
