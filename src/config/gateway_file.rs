@@ -241,12 +241,12 @@ impl Value<'_> {
     /// A quota, for example `600000 / 1m`.
     pub(super) fn quota(&self) -> Option<Quota> {
         self.parsed(
-            "is no quota; write it like \"600000 / 1m\": how many in which time, 1 s to 31 days",
+            "is no quota; write it like \"600000 / 1m\": how many in which time, 1 s to 366 days",
             |text| {
                 let (limit, window) = text.split_once('/')?;
                 let limit = limit.trim().parse().ok().filter(|limit| *limit > 0)?;
                 let window =
-                    super::value::duration(window).filter(|window| (SECOND..=31 * DAY).contains(window))?;
+                    super::value::duration(window).filter(|window| (SECOND..=366 * DAY).contains(window))?;
                 Some(Quota { limit, window })
             },
         )
