@@ -178,7 +178,8 @@ mod tests {
 
     #[test]
     fn a_record_that_no_gateway_makes_is_malformed() {
-        let spoils: [(&str, fn(&mut Record)); 13] = [
+        type Spoil = fn(&mut Record);
+        let spoils: [(&str, Spoil); 13] = [
             ("short id", |record| record.response_id = vec![1; 15].into()),
             ("no survey", |record| record.survey.clear()),
             ("long brand", |record| record.brand = "b".repeat(257)),
