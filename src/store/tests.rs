@@ -33,6 +33,7 @@ pub(crate) struct Running {
     pub(crate) client: Client,
     pub(crate) url: String,
     pub(crate) clock: Clock,
+    store: Store,
     stop: CancellationToken,
     tasks: TaskTracker,
     dir: TempDir,
@@ -49,17 +50,17 @@ impl Running {
         let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let server = Server::builder().add_service(service(store, key.clone()));
+        let server = Server::builder().add_service(service(store.clone(), key.clone()));
         let stopped = stop.clone().cancelled_owned();
         tasks.spawn(server.serve_with_incoming_shutdown(TcpListenerStream::new(listener), stopped));
         let client = connect(&url, key.as_ref()).await.unwrap();
-        Self { client, url, clock, stop, tasks, dir }
+        Self { client, url, clock, store, stop, tasks, dir }
     }
 
     /// Stops the server, closes the file, and opens it again.
     async fn restart(self) -> Self {
-        let Self { client, stop, tasks, dir, .. } = self;
-        drop(client);
+        let Self { client, store, stop, tasks, dir, .. } = self;
+        drop((client, store));
         stop.cancel();
         tasks.close();
         tasks.wait().await;

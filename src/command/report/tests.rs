@@ -97,3 +97,22 @@ async fn a_store_that_is_not_there_is_told_from_a_wrong_question() {
         run(&args(&[], Format::Table), &no_url, &Clock::manual(NOW), &mut Vec::new()).await.unwrap_err();
     assert!(!error.downcast_ref::<StoreFailure>().unwrap().is_unavailable(), "{error}");
 }
+
+#[test]
+fn the_command_line_is_read() {
+    use clap::{CommandFactory as _, Parser};
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        report: ReportArgs,
+    }
+    Line::command().debug_assert();
+    let line =
+        ["report", "--by", "channel,attribute:plan", "--format", "csv", "--store", "http://127.0.0.1:1"];
+    let report = Line::parse_from(line).report;
+    assert_eq!(report.by, ["channel", "attribute:plan"]);
+    assert_eq!((report.format, report.tz.as_str()), (Format::Csv, "UTC"));
+    assert_eq!(report.store.access("http://other", None).url, "http://127.0.0.1:1");
+    assert_eq!(Line::parse_from(["report"]).report.store.access("http://other", None).url, "http://other");
+}

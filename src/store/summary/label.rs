@@ -1,17 +1,76 @@
-//! Days, weeks and months as people in a time zone count them.
+//! What an answer is grouped under; days, weeks and months as people in a time zone count them.
 //!
-//! SQL groups answers by quarter of an hour, UTC, because every zone in use since 1972 has offsets that are whole
-//! quarters; so a quarter lies in one local day, and its days are looked up once.
+//! A local day is looked up once for each quarter of an hour, UTC: every zone in use since 1972 has offsets that are
+//! whole quarters, so a quarter lies in one local day.
+
+use std::collections::{BTreeMap, HashMap};
 
 use jiff::{Timestamp, ToSpan as _, tz::TimeZone};
 
-use super::query::Group;
+use super::query::{Group, Query};
+use crate::{proto::store::v1::Subject, store::words};
 
 /// A quarter of an hour.
-pub(super) const BUCKET_US: i64 = 15 * 60 * 1_000_000;
+const BUCKET_US: i64 = 15 * 60 * 1_000_000;
 
-/// The local day, Monday or month (all as ISO 8601) in which a quarter of an hour lies.
-pub(super) fn label(group: &Group, bucket: i64, zone: &TimeZone) -> String {
+/// What an answer, current or held, can be grouped by.
+pub(super) struct Facts<'a> {
+    pub(super) brand: &'a str,
+    pub(super) country: &'a str,
+    pub(super) subject: Option<&'a Subject>,
+    pub(super) identity: i32,
+    pub(super) attributes: &'a BTreeMap<String, String>,
+    pub(super) channel: i32,
+    pub(super) locale: &'a str,
+    pub(super) at_us: i64,
+}
+
+/// Makes labels; remembers those of days.
+pub(super) struct Labels<'a> {
+    query: &'a Query,
+    days: HashMap<(usize, i64), String>,
+}
+
+impl<'a> Labels<'a> {
+    pub(super) fn new(query: &'a Query) -> Self {
+        Self { query, days: HashMap::new() }
+    }
+
+    /// One for each group that was asked, in that order.
+    pub(super) fn of(&mut self, facts: &Facts<'_>) -> Vec<String> {
+        let Self { query, days } = self;
+        let groups = query.by.iter().enumerate();
+        groups
+            .map(|(place, group)| match group {
+                Group::Channel => words::channel(facts.channel),
+                Group::Brand => facts.brand.to_owned(),
+                Group::Country => facts.country.to_owned(),
+                Group::Language => primary_language(facts.locale).to_owned(),
+                Group::Subject => facts.subject.map(subject).unwrap_or_default(),
+                Group::Identity => words::identity(facts.identity),
+                Group::Attribute(key) => facts.attributes.get(key).cloned().unwrap_or_default(),
+                Group::Day | Group::Week | Group::Month => {
+                    let bucket = facts.at_us.div_euclid(BUCKET_US);
+                    let label = days.entry((place, bucket));
+                    label.or_insert_with(|| day(group, bucket, &query.zone)).clone()
+                }
+            })
+            .collect()
+    }
+}
+
+/// `kind:ref`, as links write it.
+fn subject(subject: &Subject) -> String {
+    format!("{}:{}", subject.kind, subject.r#ref)
+}
+
+/// `de` of `de-CH`; empty when unknown.
+fn primary_language(locale: &str) -> &str {
+    locale.split(['-', '_']).next().unwrap_or(locale)
+}
+
+/// The local day, its week's Monday or its month (all as ISO 8601) in which a quarter of an hour lies.
+fn day(group: &Group, bucket: i64, zone: &TimeZone) -> String {
     let Ok(start) = Timestamp::from_microsecond(bucket.saturating_mul(BUCKET_US)) else {
         return String::new();
     };
@@ -34,7 +93,7 @@ mod tests {
         let at: Timestamp = at.parse().unwrap();
         let zone = TimeZone::get(zone).unwrap();
         let bucket = at.as_microsecond().div_euclid(BUCKET_US);
-        [Group::Day, Group::Week, Group::Month].map(|group| label(&group, bucket, &zone))
+        [Group::Day, Group::Week, Group::Month].map(|group| day(&group, bucket, &zone))
     }
 
     #[test]

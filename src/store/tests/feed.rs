@@ -1,5 +1,6 @@
 //! The change feed.
 
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
 
 use super::*;
@@ -88,4 +89,18 @@ async fn feeds_past_the_limit_are_refused_and_a_closed_one_makes_room() {
         assert_eq!(refused.code(), Code::ResourceExhausted);
         tokio::task::yield_now().await;
     }
+}
+
+#[tokio::test]
+async fn a_store_that_closes_ends_its_feeds_and_acks_what_has_come() {
+    let mut store = Running::start().await;
+    let mut feed = watch(&mut store, "", false).await;
+    let (send, batches) = tokio::sync::mpsc::channel(1);
+    let mut acks = store.client.append(ReceiverStream::new(batches)).await.unwrap().into_inner();
+    send.send(AppendRequest { sequence: 5, records: vec![record_of(1)] }).await.unwrap();
+    assert_eq!(acks.message().await.unwrap().unwrap().sequence, 5);
+    assert_eq!(next(&mut feed).await.unwrap().0, id_of(1));
+    store.store.close();
+    assert_eq!(next(&mut feed).await, None);
+    assert_eq!(acks.message().await.unwrap(), None);
 }
