@@ -67,11 +67,13 @@ pub(super) fn read(layers: &Layers<'_>, roles: BTreeSet<Role>) -> Gateway {
 
 const MS: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
+/// No human-made span is shorter.
+const MOMENT: Duration = Duration::from_millis(100);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 fn http(layers: &Layers<'_>) -> Http {
-    let some_time = SECOND..=HOUR;
+    let some_time = MOMENT..=HOUR;
     Http {
         listen: listen(layers, "http.listen"),
         connections: count(layers, "http.connections", 1..=1_000_000),

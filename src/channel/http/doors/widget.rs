@@ -37,8 +37,9 @@ pub(in crate::channel::http) fn definition(edge: &Edge, request: &Request, surve
 
 fn find<'a>(catalog: &'a Catalog, brand: &str, survey: &str) -> Result<(&'a Brand, &'a Survey), Refusal> {
     let unknown = |reason, detail| Refusal::new(reason, detail);
-    let brand =
-        catalog.brand(brand).ok_or_else(|| unknown(Reason::UnknownBrand, "there is no such brand: check `?brand=`"))?;
+    let brand = catalog
+        .brand(brand)
+        .ok_or_else(|| unknown(Reason::UnknownBrand, "there is no such brand: check `?brand=`"))?;
     let survey = catalog
         .survey(&brand.id, survey)
         .ok_or_else(|| unknown(Reason::UnknownSurvey, "the brand has no such survey: check the path"))?;
