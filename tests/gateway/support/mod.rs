@@ -13,7 +13,7 @@ mod twilio;
 mod wait;
 
 pub(crate) use self::{
-    cli::{Cli, voxgate},
+    cli::{Cli, voxgate, voxgate_alone},
     gateway::{Gateway, Plan},
     http::{Reply, client, form},
     links::{Made, MailLink, make_link, path_of, plain_link},
