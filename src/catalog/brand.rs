@@ -58,6 +58,11 @@ impl Origin {
         (matches!(scheme, "http" | "https") && plain).then(|| Self(text.to_ascii_lowercase()))
     }
 
+    /// As it was read, in lower case; also a source of a content security policy.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// Whether an `Origin` header names it.
     pub fn matches(&self, origin: &str) -> bool {
         let origin = origin.to_ascii_lowercase();

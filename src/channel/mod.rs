@@ -5,10 +5,17 @@
 //! Refuses who cannot prove what must be proven, and what cannot be decoded.
 //! Bounds time and size of heads and bodies, and the number of connections.
 
+pub mod chat_widget;
+pub mod email_link;
 pub mod grpc;
 pub mod http;
 pub mod ivr;
 pub mod json;
+pub mod link;
+pub mod page;
+pub mod site_form;
+
+pub(crate) use self::http::Reply;
 
 use std::sync::Arc;
 

@@ -105,6 +105,18 @@ impl Intake {
         result
     }
 
+    /// What the same person has answered before, as far as the claims know: scores by question id. The submission need
+    /// hold no answers.
+    pub async fn known(&self, submission: Submission) -> Option<Vec<(String, i32)>> {
+        let now = self.clock.now();
+        let identified = identify(submission, &self.catalog.load(), &self.identity_key, now).ok()?;
+        let survey = &identified.survey;
+        let seen = self.claims.seen(identified.id, now, survey.edit_window).await?;
+        let question = |tag| survey.questions.iter().find(|question| claim::tag(&question.id) == tag);
+        let named = seen.into_iter().filter_map(|(tag, score)| Some((question(tag)?.id.clone(), score)));
+        Some(named.collect())
+    }
+
     /// Counts a request that could not be decoded or whose sender is not proven.
     #[must_use]
     pub fn refuse(&self, channel: Channel, brand: Option<&str>, refusal: Refusal) -> Refusal {

@@ -1,6 +1,7 @@
 //! HTTP: connections, requests with bounded bodies, the table of routes, replies.
 
 mod body;
+mod doors;
 mod reply;
 mod request;
 mod routes;

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use serde_json::value::RawValue;
 
-use super::{Extras, decode, receipt_value, refusal_value};
+use super::{Extras, Fields, decode, receipt_value, refusal_value};
 use crate::{
     catalog::ApiKey,
     channel::Edge,
@@ -62,9 +62,11 @@ pub(super) async fn batch(edge: &Edge, key: &Arc<ApiKey>, items: Items) -> serde
 
 async fn submit(edge: &Edge, key: &Arc<ApiKey>, item: Bytes) -> serde_json::Value {
     let proof = Proof::Key(Arc::clone(key));
-    let decoded = decode(&item, Channel::Api, proof, Extras::default(), &edge.settings.identity_key);
-    let result = match decoded {
-        Ok(submission) => edge.intake.submit(submission).await,
+    let result = match Fields::read(&item) {
+        Ok(fields) => {
+            let identity_key = &edge.settings.identity_key;
+            edge.intake.submit(decode(fields, Channel::Api, proof, Extras::default(), identity_key)).await
+        }
         Err(refusal) => Err(edge.intake.refuse(Channel::Api, Some(&key.brand), refusal)),
     };
     match result {

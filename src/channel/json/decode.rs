@@ -9,7 +9,7 @@ use crate::{
     catalog::IdentityKey,
     clock::Timestamp,
     intake::{Answered, Country, Given, Proof, Reference, Respondent, Subject, Submission, SubmissionKey},
-    outcome::{Reason, Refusal},
+    outcome::Reason,
     survey::{Channel, Language},
 };
 
@@ -18,21 +18,22 @@ use crate::{
 pub(crate) struct Extras {
     /// The `Idempotency-Key` header.
     pub(crate) idempotency_key: Option<String>,
+    /// Something else says which survey it is (a token), so that the body need not.
+    pub(crate) target_is_known: bool,
 }
 
-/// Decodes a body. What is wrong with single fields goes along in the submission's problems.
-///
-/// # Errors
-/// [`Reason::Malformed`] when the body is no JSON object.
+/// Decodes a body's fields. What is wrong with single ones goes along in the submission's problems.
 pub(crate) fn decode(
-    body: &[u8],
+    mut fields: Fields<'_>,
     channel: Channel,
     proof: Proof,
     extras: Extras,
     identity_key: &IdentityKey,
-) -> Result<Submission, Refusal> {
-    let mut fields = Fields::read(body)?;
-    let (brand, survey) = (fields.required("brand"), fields.required("survey"));
+) -> Submission {
+    let [brand, survey] = ["brand", "survey"].map(|name| match extras.target_is_known {
+        true => fields.text(name).unwrap_or_default(),
+        false => fields.required(name),
+    });
     let keyed = matches!(proof, Proof::Key(_));
     let mut submission = Submission::new(channel, brand, survey, proof);
     references(&mut fields, &mut submission, identity_key);
@@ -42,7 +43,7 @@ pub(crate) fn decode(
     submission.attributes = fields.texts("attributes");
     submission.test = fields.flag("test");
     submission.problems = fields.problems;
-    Ok(submission)
+    submission
 }
 
 /// `interaction`, `respondent`, `subject`, `locale` and `country`.

@@ -6,7 +6,7 @@ mod fields;
 mod render;
 
 pub(crate) use self::{
-    decode::{Extras, decode, given, references},
+    decode::{Extras, decode},
     fields::Fields,
     render::{problem, receipt, receipt_value, refusal_value},
 };
@@ -39,12 +39,13 @@ async fn take(edge: &Edge, request: Request) -> Result<Receipt, Refusal> {
     let refuse = |refusal| edge.intake.refuse(Channel::Api, None, refusal);
     let key = program(edge, &request, Action::Submit).map_err(refuse)?;
     let refuse = |refusal| edge.intake.refuse(Channel::Api, Some(&key.brand), refusal);
-    let extras = Extras { idempotency_key: request.header(&IDEMPOTENCY_KEY).map(unquoted) };
+    let idempotency_key = request.header(&IDEMPOTENCY_KEY).map(unquoted);
+    let extras = Extras { idempotency_key, target_is_known: false };
     json_body(&request, &["application/json"]).map_err(refuse)?;
     let (_, body) = request.read(edge.settings.http.body_bytes, &edge.settings.http).await.map_err(refuse)?;
     let proof = Proof::Key(Arc::clone(&key));
-    let submission =
-        decode(&body, Channel::Api, proof, extras, &edge.settings.identity_key).map_err(refuse)?;
+    let fields = Fields::read(&body).map_err(refuse)?;
+    let submission = decode(fields, Channel::Api, proof, extras, &edge.settings.identity_key);
     edge.intake.submit(submission).await
 }
 

@@ -13,7 +13,7 @@ use std::{
 use super::{
     Ask, Claimed, Idempotency, RunId, Runs, Ticket, Verdict,
     ask::Recovered,
-    content::Claim,
+    content::{Claim, Packed},
     judge::{judge, recover},
 };
 use crate::{
@@ -133,6 +133,10 @@ impl Embedded {
             };
             shard.put(record.id, &claim, &record.answers);
         }
+    }
+
+    pub(super) fn look(&self, id: ResponseId) -> Option<Packed> {
+        self.shard(id.as_bytes())?.claims.get(id.as_bytes()).map(|packed| Packed::from_slice(packed))
     }
 
     fn shard(&self, key: &[u8; 16]) -> Option<MutexGuard<'_, Shard>> {

@@ -14,6 +14,7 @@ mod embedded;
 mod judge;
 mod redis;
 mod run;
+mod seen;
 
 pub use self::{
     ask::{

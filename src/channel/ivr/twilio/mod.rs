@@ -82,6 +82,11 @@ where
     reply(StatusCode::OK, &call.say(turn.prompt))
 }
 
+/// Says of a webhook whose body could not be read that nothing came of it.
+pub fn unread(refusal: &Refusal) -> Reply {
+    reply(refusal.reason.status(), &Twiml::Empty)
+}
+
 /// Who calls, proven, about a survey that can be answered.
 fn accept<'a>(desk: &Desk<'a>, request: &Request<'a>) -> Result<Call<'a>, Box<Reply>> {
     let Some(brand) = desk.catalog.brands.get(request.brand) else {

@@ -163,6 +163,21 @@ impl RedisClaims {
         self.shared.idempotent(key, payload, id, ticket).await.unwrap_or(Idempotency::Unknown)
     }
 
+    /// The claim of a response, in the bucket of now or in the one before.
+    pub(super) async fn look(&self, id: ResponseId, now: Timestamp, edit_window: Duration) -> Option<Packed> {
+        let live = self.shared.link.live()?;
+        let bucket = self.shared.buckets.place(id, now, edit_window, self.shared.link.generation());
+        let deadline = Instant::now() + self.shared.timeout;
+        for key in [Some(&bucket.key), bucket.previous.as_ref()].into_iter().flatten() {
+            let mut command = redis::cmd("HGET");
+            command.arg(key).arg(field(&id));
+            if let Some(packed) = bytes(self.shared.link.one(&live, &command, deadline).await?)? {
+                return Some(packed);
+            }
+        }
+        None
+    }
+
     pub(super) fn keep_for(&self, longest: Duration) {
         self.shared.buckets.keep_for(longest);
     }
@@ -374,12 +389,17 @@ impl Claiming<'_> {
     }
 
     fn field(&self) -> &[u8] {
-        self.ask.id.as_bytes().first_chunk::<12>().map_or(&[], |field| field)
+        field(&self.ask.id)
     }
 
     const fn claimed(&self, verdict: Verdict, stamp: Timestamp) -> Claimed {
         Claimed { verdict, verified: true, stamp }
     }
+}
+
+/// The part of an id that the bucket's name does not tell.
+fn field(id: &ResponseId) -> &[u8] {
+    id.as_bytes().first_chunk::<12>().map_or(&[], |field| field)
 }
 
 /// An idempotency key that was used: payload [8] · id [16] · run [6] · seconds u32 · ticket varint.
