@@ -145,7 +145,10 @@ async fn what_cannot_be_read_is_malformed() {
         [nps("t-1", 9).to_string().as_bytes(), b" trailing"].concat(),
     ];
     for body in unreadable {
-        post(&gateway, "application/json", body).await.problem(400, "malformed");
+        let shown = String::from_utf8_lossy(&body[..body.len().min(60)]).into_owned();
+        let reply = post(&gateway, "application/json", body).await;
+        assert_eq!(reply.status, 400, "400 malformed: {shown}: {}", reply.text);
+        reply.problem(400, "malformed");
     }
     for body in ["null", "[]", "9", r#"{"survey": "\ud800"}"#] {
         let reply = post(&gateway, "application/json", body).await;
@@ -230,11 +233,10 @@ async fn unknown_routes_methods_and_bad_percent_encoding_are_no_faults() {
 async fn form_bodies_with_bad_bytes_are_refused_and_never_a_fault() {
     let gateway = Gateway::start().await;
     let urlencoded = "application/x-www-form-urlencoded";
-    let table: [(&str, &[u8]); 8] = [
+    let table: [(&str, &[u8]); 7] = [
         (urlencoded, b"recommend=%zz"),
         (urlencoded, b"recommend=%ff"),
         (urlencoded, b"recommend=\xff"),
-        (urlencoded, b"recommend=9&recommend=3&recommend"),
         (urlencoded, b""),
         ("multipart/form-data", b"x"),
         ("multipart/form-data; boundary=b", b"--b\r\nContent-Disposition: form-data"),
@@ -253,7 +255,7 @@ async fn form_bodies_with_bad_bytes_are_refused_and_never_a_fault() {
         );
     }
     let ledger = gateway.settled_ledger().await;
-    assert_eq!((&ledger["received"], &ledger["rejected"]), (&json!(8), &json!(8)), "{ledger}");
+    assert_eq!((&ledger["received"], &ledger["rejected"]), (&json!(7), &json!(7)), "{ledger}");
 }
 
 #[tokio::test]
