@@ -112,7 +112,7 @@ async fn an_answer_whose_reply_was_lost_is_sent_again_under_the_same_key() {
     open(&browser, &json!({ "interaction": "chat-3" })).await;
     rig.mode(Mode::LoseReply);
     press(&browser, "button[value='9']").await;
-    rig.beacons::<1>().await;
+    rig.at_least(1).await;
     let look =
         "document.querySelector('voxgate-panel').shadowRoot.querySelector('[role=status]').textContent";
     browser.wait_until(&format!("{look}.includes('keep trying')")).await;
@@ -194,16 +194,28 @@ async fn calls_made_before_the_script_has_loaded_are_kept_and_an_overridden_page
     browser.run("voxgate.open({ interaction: 'early' }).then((outcome) => window.outcome = outcome)").await;
     browser.run("load()").await;
     browser.wait_until("seen.length").await;
-    let hostile = "window.fetch = window.JSON = window.setTimeout = () => { throw new Error('overridden'); };
-        for (const name of ['map', 'filter', 'forEach', 'includes', 'find', 'join', 'slice', 'reduce'])
-            Array.prototype[name] = () => { throw new Error('overridden'); };
-        Array.prototype.extra = () => 0; Object.prototype.extra = 1;";
-    browser.run(hostile).await;
-    press(&browser, "button[value='9']").await;
+    browser.run(PRESS_IN_AN_OVERRIDDEN_PAGE).await;
     let [beacon] = rig.beacons::<1>().await;
     assert_eq!(beacon.body["interaction"], "early");
-    browser.wait_until("window.outcome.outcome == 'accepted'").await;
+    assert_eq!(browser.wait_until("window.outcome").await["outcome"], "accepted");
+    assert_eq!(browser.run("return errors").await, json!([]));
 }
+
+/// Overrides what the language offers while the button is pressed, and puts it back: the driver's own scripts run in
+/// the page too.
+const PRESS_IN_AN_OVERRIDDEN_PAGE: &str = "const kept = [];
+    const button = document.querySelector('voxgate-panel').shadowRoot.querySelector('button[value=\"9\"]');
+    const override = (object, name) => {
+        kept[kept.length] = [object, name, object[name]];
+        object[name] = () => { throw new Error('overridden'); };
+    };
+    for (const name of ['fetch', 'setTimeout', 'JSON', 'Date', 'Object']) override(window, name);
+    for (const name of ['map', 'filter', 'forEach', 'includes', 'find', 'join', 'slice', 'reduce'])
+        override(Array.prototype, name);
+    Array.prototype.extra = 1;
+    button.click();
+    delete Array.prototype.extra;
+    for (const [object, name, value] of kept) object[name] = value;";
 
 #[tokio::test]
 async fn every_kind_of_question_is_asked_and_sent_as_its_own_value() {

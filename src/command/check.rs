@@ -61,3 +61,36 @@ fn count(number: usize, word: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{number} {word}{plural}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checked(dir: &str) -> (u8, String) {
+        let check = Check { config: dir.into(), overrides: Overrides::default() };
+        let mut out = Vec::new();
+        let code = run(&check, &BTreeMap::new(), &mut out).unwrap();
+        (code, String::from_utf8(out).unwrap())
+    }
+
+    #[test]
+    fn a_configuration_that_only_has_warnings_is_good() {
+        let (code, out) = checked("gateway-config");
+        assert_eq!(code, 0);
+        assert_eq!(out.lines().filter(|line| line.starts_with("warning: gateway-config/")).count(), 8);
+        assert!(
+            out.contains("\ngateway-config: 2 brands, 6 surveys; no problem, 8 warnings; hash "),
+            "{out}"
+        );
+    }
+
+    #[test]
+    fn a_wrong_configuration_is_told_whole_and_exits_64() {
+        let (code, out) = checked("src/config/tests/broken");
+        assert_eq!(code, 64);
+        let problems = out.lines().filter(|line| line.starts_with("problem: ")).count();
+        assert!(problems > 25, "{out}");
+        let summary = format!("src/config/tests/broken: {problems} problems, ");
+        assert!(out.lines().last().unwrap().starts_with(&summary), "{out}");
+    }
+}

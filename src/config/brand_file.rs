@@ -51,7 +51,7 @@ pub(super) fn read<'a>(table: &Table<'a>, base: &str) -> BrandFile<'a> {
         allowed_origins: table.find("allowed_origins").map(|value| value.list_of(origin)).unwrap_or_default(),
         redirects: table.find("redirects").map(|value| value.list_of(redirect)).unwrap_or_default(),
         link_secrets: live_secrets(table, "link_secrets"),
-        accounts: tables(table, "telephony").iter().filter_map(account).collect(),
+        accounts: accounts(table),
         overrides,
         id,
     };
@@ -124,6 +124,18 @@ fn live_secrets(table: &Table<'_>, key: &'static str) -> Vec<Secret> {
         value.problem("must hold one secret, or two while one replaces the other");
     }
     items.iter().filter_map(Value::secret).collect()
+}
+
+fn accounts(table: &Table<'_>) -> Vec<Account> {
+    let mut accounts: Vec<Account> = Vec::new();
+    for value in tables(table, "telephony") {
+        let Some(account) = account(&value) else { continue };
+        if accounts.iter().any(|other| other.sid == account.sid) {
+            value.problem("is a second table for the same account; give one of them both tokens");
+        }
+        accounts.push(account);
+    }
+    accounts
 }
 
 fn account(value: &Value<'_>) -> Option<Account> {

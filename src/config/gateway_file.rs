@@ -1,9 +1,16 @@
 //! `gateway.toml`: the settings, each looked for in its layers. A setting that could not be read is a problem, and
 //! stands as zero until the report is made.
 
-use std::{collections::BTreeSet, net::SocketAddr, ops::RangeInclusive, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, SocketAddr},
+    ops::RangeInclusive,
+    path::PathBuf,
+    time::Duration,
+};
 
 use bytesize::ByteSize;
+use ipnet::IpNet;
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
@@ -182,16 +189,21 @@ fn spool(layers: &Layers<'_>) -> Spool {
     }
 }
 
-fn trusted_proxies(layers: &Layers<'_>) -> Vec<ipnet::IpNet> {
+fn trusted_proxies(layers: &Layers<'_>) -> Vec<IpNet> {
     let items = layers.get("trusted_proxies").and_then(|value| value.list()).unwrap_or_default();
-    let advice = "is no CIDR range; write it like \"10.0.0.0/8\" or \"192.0.2.7/32\"";
-    items.iter().filter_map(|item| item.parsed(advice, |text| text.parse().ok())).collect()
+    let advice = "is no address range; write it like \"10.0.0.0/8\" or \"192.0.2.7\"";
+    items.iter().filter_map(|item| item.parsed(advice, range)).collect()
+}
+
+/// A CIDR range, or one address.
+fn range(text: &str) -> Option<IpNet> {
+    text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
 }
 
 fn identity_key(layers: &Layers<'_>) -> IdentityKey {
     let key = layers.get("identity.key").and_then(|value| {
         if value.is_empty() {
-            value.problem("is missing; voxgate init makes one, and every gateway needs the same");
+            value.hidden().problem("is missing; voxgate init makes one, and every gateway needs the same");
             return None;
         }
         value.key_of_32_bytes()

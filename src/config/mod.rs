@@ -91,7 +91,7 @@ pub fn load(dir: &Path, overrides: &Overrides, env: &BTreeMap<String, String>) -
 
 fn read(reading: &Reading<'_>, sources: &Sources, overrides: &Overrides) -> Option<(Settings, Catalog)> {
     let flags = overrides.by_key();
-    let defaults = Source::named("defaults.toml", DEFAULTS);
+    let defaults = Source::defaults(reading.dir, DEFAULTS);
     let defaults = Document::parse(reading, &defaults);
     let file = sources.gateway.as_ref().and_then(|source| Document::parse(reading, source));
     let layers = defaults

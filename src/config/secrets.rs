@@ -60,7 +60,7 @@ impl Value<'_> {
         if let Some(name) = text.strip_prefix("env:") {
             let value = self.reading.env.get(name).cloned();
             if value.is_none() {
-                self.problem("names an environment variable that is not set");
+                self.clone().open().problem("names an environment variable that is not set");
             }
             return value;
         }
@@ -68,7 +68,7 @@ impl Value<'_> {
         match read_bounded(&self.reading.dir.join(path), SECRET_FILE_BYTES) {
             Ok(secret) => Some(secret.trim_end_matches(['\r', '\n']).to_owned()),
             Err(error) => {
-                self.problem(format!("names a file that cannot be read: {error}"));
+                self.clone().open().problem(format!("names a file that cannot be read: {error}"));
                 None
             }
         }

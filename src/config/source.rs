@@ -23,6 +23,8 @@ pub(super) struct Source {
     /// Its name without `.toml`: the id of a brand or survey.
     pub(super) stem: String,
     text: String,
+    /// Whether it is a file that an operator can open; the compiled-in defaults are none.
+    on_disk: bool,
 }
 
 /// All files of a configuration, each folder's by name.
@@ -47,9 +49,16 @@ impl Sources {
 }
 
 impl Source {
-    /// A text under a name, not from the disk.
-    pub(super) fn named(path: &str, text: &str) -> Self {
-        Self { path: path.to_owned(), stem: String::new(), text: text.to_owned() }
+    /// The compiled-in defaults. What is wrong with one can only be put right in `gateway.toml`, so that is where it
+    /// stands in problems.
+    pub(super) fn defaults(dir: &Path, text: &str) -> Self {
+        let path = dir.join("gateway.toml").display().to_string();
+        Self { path, stem: String::new(), text: text.to_owned(), on_disk: false }
+    }
+
+    /// Where a byte stands.
+    pub(super) fn place(&self, offset: usize) -> Place {
+        Place::File(self.path.clone(), self.on_disk.then(|| self.line(offset)))
     }
 
     /// The file's top table. All syntax errors are problems; then there is no table, because what could be read of it
@@ -64,7 +73,7 @@ impl Source {
     }
 
     /// The line of a byte, counted from 1.
-    pub(super) fn line(&self, offset: usize) -> usize {
+    fn line(&self, offset: usize) -> usize {
         1 + self.text.bytes().take(offset).filter(|byte| *byte == b'\n').count()
     }
 
@@ -127,7 +136,7 @@ fn read_file(reading: &Reading<'_>, path: &Path) -> Option<Source> {
     match read_bounded(path, FILE_BYTES) {
         Ok(text) => {
             let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-            Some(Source { path: shown, stem, text })
+            Some(Source { path: shown, stem, text, on_disk: true })
         }
         Err(error) => {
             file_problem(reading, &shown, None, &format!("cannot be read: {error}"));

@@ -109,7 +109,9 @@ impl<'a> Table<'a> {
 
     fn place(&self, span: Range<usize>) -> Place {
         // The top table begins nowhere: what is missing in it is missing in the whole file.
-        let line = (span != (0..0) || !self.path.is_empty()).then(|| self.source.line(span.start));
-        Place::File(self.source.path.clone(), line)
+        if span == (0..0) && self.path.is_empty() {
+            return Place::File(self.source.path.clone(), None);
+        }
+        self.source.place(span.start)
     }
 }

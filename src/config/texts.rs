@@ -113,8 +113,34 @@ fn language_key(value: &Value<'_>, tag: &str) -> Option<Language> {
     language
 }
 
+/// A brace that is not closed counts: it is a placeholder with a slip of the finger.
 fn unknown_placeholder(text: &str) -> Option<&str> {
     text.split_inclusive('}')
         .filter_map(|piece| piece.rfind('{').and_then(|start| piece.get(start..)))
         .find(|placeholder| !PLACEHOLDERS.contains(placeholder))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_begins_and_ends_with_a_letter_or_digit() {
+        for good in ["a", "A1", "support-nps", "a.b_c:d", &"a".repeat(64)] {
+            assert!(is_id(good), "{good}");
+        }
+        for bad in ["", ".", "..", "a.", "-a", "a b", "a/b", "ä", &"a".repeat(65)] {
+            assert!(!is_id(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_first_placeholder_that_nobody_fills_is_found() {
+        for good in ["", "}", "{brand}{subject}", "{{brand}"] {
+            assert_eq!(unknown_placeholder(good), None, "{good}");
+        }
+        assert_eq!(unknown_placeholder("Dear {brand}, {name} and {Brand}"), Some("{name}"));
+        assert_eq!(unknown_placeholder("{}"), Some("{}"));
+        assert_eq!(unknown_placeholder("{brand} and {subject"), Some("{subject"));
+    }
 }

@@ -59,12 +59,16 @@ impl<'a> Value<'a> {
         self
     }
 
+    /// The same value, to be shown after all: it only names where a secret is.
+    pub(super) fn open(mut self) -> Self {
+        self.hidden = false;
+        self
+    }
+
     /// Where it stands.
     pub(super) fn place(&self) -> Place {
         match &self.stands {
-            Stands::InFile(source, span, _) => {
-                Place::File(source.path.clone(), Some(source.line(span.start)))
-            }
+            Stands::InFile(source, span, _) => source.place(span.start),
             Stands::Named(name, _) => Place::Named((*name).to_owned()),
         }
     }

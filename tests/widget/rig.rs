@@ -100,18 +100,22 @@ impl Rig {
 
     /// Exactly so many beacons, as soon as they have come.
     pub(crate) async fn beacons<const N: usize>(&self) -> [Beacon; N] {
+        self.at_least(N).await.try_into().expect("no more beacons come than were pressed")
+    }
+
+    /// All beacons, as soon as so many have come.
+    pub(crate) async fn at_least(&self, count: usize) -> Vec<Beacon> {
         let enough = async {
             loop {
                 let arrived = self.state.arrived.notified();
                 let beacons = self.all();
-                if beacons.len() >= N {
+                if beacons.len() >= count {
                     return beacons;
                 }
                 arrived.await;
             }
         };
-        let beacons = timeout(Duration::from_secs(15), enough).await.expect("the beacons come in time");
-        beacons.try_into().expect("no more beacons come than were pressed")
+        timeout(Duration::from_secs(15), enough).await.expect("the beacons come in time")
     }
 }
 

@@ -133,7 +133,7 @@ p:not(:empty){font-weight:600;margin-top:14px}
 
   const open = (options) => new Promise(async (resolve) => {
     const wish = { ...preset, ...options }, stop = () => {
-      current = 0;
+      current = null;
       resolve({ outcome: 'closed' });
     };
     close();
@@ -144,7 +144,7 @@ p:not(:empty){font-weight:600;margin-top:14px}
       if (survey.code) throw survey;
       if (current == stop) show(wish, survey, resolve);
     } catch ({ code }) {
-      if (current == stop) current = 0;
+      if (current == stop) current = null;
       resolve({ outcome: 'failed', code: code || 'network' });
     }
   });
@@ -246,7 +246,7 @@ p:not(:empty){font-weight:600;margin-top:14px}
 
     const shut = () => {
       const inside = root.activeElement;
-      current = 0;
+      current = null;
       host.remove();
       if (inside) before?.focus();
       resolve(result());

@@ -30,7 +30,7 @@ fn each_setting_is_taken_at_its_bound_and_refused_one_beyond() {
         ("VOXGATE_LIMITS_PER_BRAND", "1 / 31d", "1 / 32d"),
         ("VOXGATE_SPOOL_BUDGET", "256 KiB", "255 KiB"),
         ("VOXGATE_SPOOL_KEEP_DELIVERED", "366d", "367d"),
-        ("VOXGATE_TRUSTED_PROXIES", "10.0.0.0/8, ::1/128", "10.0.0.1"),
+        ("VOXGATE_TRUSTED_PROXIES", "10.0.0.0/8, ::1/128, 192.0.2.7", "::1/129"),
         ("VOXGATE_PUBLIC_BASE_URL", "https://a.example/x/", "https://a.example/x/?y"),
         ("VOXGATE_STORE_URL", "http://store:50052", "store:50052"),
         ("VOXGATE_TELEMETRY_LOG", "debug", "voxgate=shout"),
@@ -67,6 +67,73 @@ fn a_condition_stands_on_the_scale_and_can_come_true() {
     ] {
         assert!(only_problem(below(bad)).contains(why), "{bad}");
     }
+}
+
+#[test]
+fn a_text_is_1_to_1000_characters_on_one_line() {
+    let text =
+        |text: &str| Copy::new().with("surveys/experience.toml", "\"Bad\"", &format!("\"{text}\"")).load();
+    for good in ["B", &"ä".repeat(1000), "{subject} of {brand}"] {
+        assert!(text(good).is_ok(), "{good}");
+    }
+    for (bad, why) in [
+        ("", "has 0 characters"),
+        (&"ä".repeat(1001), "has 1001 characters"),
+        ("a\\nb", "control characters"),
+        ("{brand} {name}", "holds {name}"),
+    ] {
+        assert!(only_problem(text(bad)).contains(why), "{bad}");
+    }
+}
+
+#[test]
+fn a_choice_question_offers_2_to_50_choices() {
+    let offered = |count: usize| {
+        let choice = |n| format!("{{ value = \"c{n}\", text = {{ en = \"C\" }} }}");
+        let choices: Vec<_> = (0..count).map(choice).collect();
+        let question = format!("kind = \"choice\"\nchoices = [{}]", choices.join(", "));
+        let copy = Copy::new().with("surveys/support-nps.toml", "kind = \"text\"", &question);
+        copy.load()
+    };
+    for (good, bad) in [(2, 1), (50, 51)] {
+        assert!(offered(good).is_ok(), "{good}");
+        assert!(only_problem(offered(bad)).contains("a question offers 2 to 50"), "{bad}");
+    }
+}
+
+#[test]
+fn a_survey_asks_100_questions_at_the_most() {
+    let asked = |count: usize| {
+        let copy = Copy::new();
+        let path = copy.0.path().join("surveys/experience.toml");
+        let question = |n| format!("[[question]]\nid = \"q{n}\"\nkind = \"text\"\ntext = {{ en = \"Q\" }}\n");
+        let more: String = (1..count).map(question).collect();
+        fs::write(&path, fs::read_to_string(&path).unwrap() + &more).unwrap();
+        copy.load()
+    };
+    assert_eq!(asked(100).unwrap().catalog.survey("acme", "experience").unwrap().questions.len(), 100);
+    assert!(only_problem(asked(101)).contains("is there 101 times"));
+}
+
+#[test]
+fn two_secrets_are_live_and_a_third_is_refused() {
+    let live = |secrets: &str| Copy::new().with("brands/acme.toml", "[\"dev-link-secret\"]", secrets).load();
+    for good in ["[\"a\"]", "[\"a\", \"b\"]"] {
+        assert!(live(good).is_ok(), "{good}");
+    }
+    for bad in ["[]", "[\"a\", \"b\", \"c\"]"] {
+        assert!(only_problem(live(bad)).contains("one secret, or two"), "{bad}");
+    }
+}
+
+#[test]
+fn eight_token_keys_are_read_and_a_ninth_is_refused() {
+    let keys = |count: u8| {
+        let keys: Vec<_> = (0..count).map(|n| hex::encode([n; 32])).collect();
+        sample_with_env(&[("VOXGATE_TOKENS_KEYS", &keys.join(","))])
+    };
+    assert_eq!(keys(8).unwrap().catalog.link_keys.0.len(), 8);
+    assert!(only_problem(keys(9)).contains("1 to 8 keys"));
 }
 
 #[test]

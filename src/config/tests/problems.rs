@@ -66,6 +66,35 @@ fn a_text_missing_in_a_brands_language_is_a_warning_that_names_the_brand() {
 }
 
 #[test]
+fn an_account_stands_in_one_table() {
+    let second = "[[telephony]]\naccount = \"*\"\ntokens = [\"a\"]\n\n[[telephony]]";
+    let copy = Copy::new().with("brands/acme.toml", "[[telephony]]", second);
+    assert!(copy.problem().contains("same account"));
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config::with_cases(64))]
+
+    #[test]
+    fn a_file_with_any_line_spoiled_is_read_or_refused(
+        file in proptest::sample::select(vec!["gateway.toml", "brands/acme.toml", "surveys/purchase-csat.toml"]),
+        line in 0_usize..60,
+        text in "[\\[\\]{}=\"a-z0-9 .*ä\\\\,#-]{0,40}",
+    ) {
+        let copy = Copy::new();
+        let path = copy.0.path().join(file);
+        let good = fs::read_to_string(&path).unwrap();
+        let line = line % good.lines().count();
+        let spoiled = good.lines().enumerate().map(|(n, old)| if n == line { text.as_str() } else { old });
+        fs::write(&path, spoiled.collect::<Vec<_>>().join("\n")).unwrap();
+        if let Err(problems) = copy.load() {
+            proptest::prop_assert!(!problems.problems.is_empty());
+            proptest::prop_assert!(!problems.to_string().contains("dev-link-secret"));
+        }
+    }
+}
+
+#[test]
 fn two_question_ids_that_claims_cannot_tell_apart_are_a_problem() {
     // Found by trying: its hash begins with the same three bytes as that of "recommend".
     let copy = Copy::new().with("surveys/support-nps.toml", "\"reason\"", "\"q38628843\"");

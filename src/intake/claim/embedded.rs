@@ -14,7 +14,7 @@ use super::{
     Ask, Claimed, Idempotency, RunId, Runs, Ticket, Verdict,
     ask::Recovered,
     content::{Claim, Packed},
-    judge::{judge, recover},
+    judge::{Certainty, judge, recover},
 };
 use crate::{
     clock::{Clock, Timestamp},
@@ -92,7 +92,9 @@ impl Embedded {
             shard.put(ask.id, &Claim::fresh(ask, ticket), ask.answers);
             return fresh;
         };
-        let judged = judge(&claim, ask, is_settled(runs, claim.run, claim.ticket), ticket);
+        // Memory has no failovers: what is read is the newest.
+        let certainty = Certainty { on_disk: is_settled(runs, claim.run, claim.ticket), newest: true };
+        let judged = judge(&claim, ask, certainty, ticket);
         if let Some(next) = judged.write {
             shard.put(ask.id, &next, ask.answers);
         }
@@ -154,3 +156,6 @@ impl Shard {
 fn is_settled(runs: &Runs, run: RunId, ticket: u64) -> bool {
     run == RunId::SPOOLED || runs.settled_below(run).is_some_and(|below| ticket < below)
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,6 +16,15 @@ pub(super) struct Judged {
     pub(super) write: Option<Claim>,
 }
 
+/// How far a claim that was read may be relied upon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Certainty {
+    /// The record under its ticket is on disk.
+    pub(super) on_disk: bool,
+    /// It is younger than the connection it was read over: no newer claim can have been lost in a failover.
+    pub(super) newest: bool,
+}
+
 /// What one answer is to the claim.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum News {
@@ -34,8 +43,10 @@ impl News {
     }
 }
 
-/// Judges a submission. `settled`: the claim's record is on disk, and no newer claim can have been lost.
-pub(super) fn judge(claim: &Claim, ask: &Ask<'_>, settled: bool, ticket: &Ticket) -> Judged {
+/// Judges a submission.
+pub(super) fn judge(claim: &Claim, ask: &Ask<'_>, certainty: Certainty, ticket: &Ticket) -> Judged {
+    let Certainty { on_disk, newest } = certainty;
+    let settled = on_disk && newest;
     let stamp = ask.stamp.max(Timestamp::from_micros(claim.last.as_micros().saturating_add(1)));
     let news: Vec<_> = ask.answers.iter().map(|answer| claim.news(answer, ask, stamp)).collect();
     let late = news.contains(&News::Late);
@@ -47,7 +58,7 @@ pub(super) fn judge(claim: &Claim, ask: &Ask<'_>, settled: bool, ticket: &Ticket
         return Judged { verdict, stamp: claim.last, write: None };
     }
     let mut next = claim.clone();
-    if !settled && !claim.is_before(ticket) {
+    if !newest || !(on_disk || claim.is_before(ticket)) {
         next.content.doubt();
     }
     for (answer, news) in ask.answers.iter().zip(&news) {
@@ -161,3 +172,6 @@ impl Content {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

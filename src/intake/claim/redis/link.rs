@@ -219,8 +219,11 @@ impl Link {
             .await
             .map_err(ConnectError::Unavailable)?;
         self.check_identity(&mut wire).await?;
-        watch.since.store(self.clock.now().as_micros(), Ordering::Release);
-        Ok(Arc::new(Live { wire, watch, epochs: Mutex::default() }))
+        let epochs = wire::epochs(&mut wire).await.map_err(ConnectError::Unavailable)?;
+        let now = self.clock.now();
+        watch.since.store(now.as_micros(), Ordering::Release);
+        let epochs = Mutex::new(epochs.into_iter().map(|epoch| (epoch, now)).collect());
+        Ok(Arc::new(Live { wire, watch, epochs }))
     }
 
     async fn check_identity(&self, wire: &mut Wire) -> Result<(), ConnectError> {

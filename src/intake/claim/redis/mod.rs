@@ -8,6 +8,11 @@ mod link;
 mod settled;
 mod wire;
 
+#[cfg(test)]
+pub(crate) mod server;
+#[cfg(test)]
+mod tests;
+
 use std::{
     sync::{
         Arc,
@@ -29,7 +34,7 @@ use super::{
     Ask, Claimed, Idempotency, RunId, Runs, Ticket, Verdict,
     content::{Claim, Packed, put_varint, secs, take, take_varint},
     embedded::IDEMPOTENCY_KEPT,
-    judge::judge,
+    judge::{Certainty, judge},
 };
 use crate::{
     clock::{Clock, Timestamp},
@@ -244,28 +249,30 @@ impl Shared {
         if known.payload != payload {
             return Some(Idempotency::Other);
         }
-        let settled = self.is_settled(&live, &key, known.run, known.ticket, known.at_secs, deadline).await;
-        Some(Idempotency::Same { id: known.id, settled })
+        let written = Written { key: &key, run: known.run, ticket: known.ticket, at_secs: known.at_secs };
+        let certainty = self.certainty(&live, &written, deadline).await;
+        Some(Idempotency::Same { id: known.id, settled: certainty.on_disk && certainty.newest })
     }
 
-    /// The two rules beside the digest: its record is on disk, and it is younger than the connection.
-    async fn is_settled(
-        &self,
-        live: &Live,
-        key: &[u8],
-        run: RunId,
-        ticket: u64,
-        written_secs: u32,
-        deadline: Instant,
-    ) -> bool {
-        if written_secs > secs(self.clock.now()).saturating_add(AHEAD_SECS) {
+    /// The two rules beside the digest.
+    async fn certainty(&self, live: &Live, written: &Written<'_>, deadline: Instant) -> Certainty {
+        if written.at_secs > secs(self.clock.now()).saturating_add(AHEAD_SECS) {
             self.ahead.fetch_add(1, Ordering::Relaxed);
-            return false;
+            return Certainty { on_disk: false, newest: false };
         }
-        let written = Timestamp::from_secs(written_secs.into());
-        self.is_on_disk(live, run, ticket, deadline).await
-            && self.link.is_younger(live, key, written, YOUNGER_BY, deadline).await
+        let at = Timestamp::from_secs(written.at_secs.into());
+        let newest = self.link.is_younger(live, written.key, at, YOUNGER_BY, deadline).await;
+        let on_disk = newest && self.is_on_disk(live, written.run, written.ticket, deadline).await;
+        Certainty { on_disk, newest }
     }
+}
+
+/// By whom, when and where something was written.
+struct Written<'a> {
+    key: &'a [u8],
+    run: RunId,
+    ticket: u64,
+    at_secs: u32,
 }
 
 /// One claim on its way.
@@ -337,8 +344,7 @@ impl Claiming<'_> {
             if claim.is_of(self.ticket) {
                 return self.claimed(Verdict::Fresh, claim.last);
             }
-            let settled = self.is_settled(&claim).await;
-            let judged = judge(&claim, self.ask, settled, self.ticket);
+            let judged = judge(&claim, self.ask, self.certainty(&claim).await, self.ticket);
             stamp = judged.stamp;
             let next = match judged.write {
                 None if expected == base => return self.claimed(judged.verdict, stamp),
@@ -356,10 +362,10 @@ impl Claiming<'_> {
         Claimed { verdict: Verdict::Fresh, verified: false, stamp }
     }
 
-    async fn is_settled(&self, claim: &Claim) -> bool {
-        let key = self.bucket.key.as_bytes();
+    async fn certainty(&self, claim: &Claim) -> Certainty {
         let Claim { run, ticket, written_secs, .. } = *claim;
-        self.shared.is_settled(self.live, key, run, ticket, written_secs, self.deadline).await
+        let written = Written { key: self.bucket.key.as_bytes(), run, ticket, at_secs: written_secs };
+        self.shared.certainty(self.live, &written, self.deadline).await
     }
 
     async fn read(&self) -> Option<Option<Packed>> {

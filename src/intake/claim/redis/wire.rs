@@ -1,6 +1,7 @@
 //! One connection to a Redis server or to all nodes of a Redis Cluster.
 
 use std::{
+    collections::HashMap,
     sync::{
         Arc,
         atomic::{AtomicI64, AtomicU64, Ordering},
@@ -14,7 +15,7 @@ use redis::{
     aio::{ConnectionLike, MultiplexedConnection, SendError},
     cluster::ClusterClientBuilder,
     cluster_async::ClusterConnection,
-    cluster_routing::{Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr},
+    cluster_routing::{MultipleNodeRoutingInfo, Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr},
 };
 
 use tokio_util::sync::CancellationToken;
@@ -62,6 +63,15 @@ impl Wire {
         let info = wire.route_command(info, RoutingInfo::SingleNode(master)).await?.extract_error()?;
         Ok(epoch_in(&String::from_redis_value(info)?))
     }
+}
+
+/// The epochs of all masters; none for a single server.
+pub(super) async fn epochs(wire: &mut Wire) -> RedisResult<Vec<u64>> {
+    let Wire::Cluster(wire) = wire else { return Ok(Vec::new()) };
+    let masters = RoutingInfo::MultiNode((MultipleNodeRoutingInfo::AllMasters, None));
+    let infos = wire.route_command(redis::cmd("CLUSTER").arg("INFO").to_owned(), masters).await?;
+    let infos = HashMap::<String, String>::from_redis_value(infos.extract_error()?)?;
+    Ok(infos.values().filter_map(|info| epoch_in(info)).collect())
 }
 
 fn epoch_in(info: &str) -> Option<u64> {
