@@ -151,9 +151,14 @@ async fn what_cannot_be_read_is_malformed() {
         reply.problem(400, "malformed");
     }
     for body in ["null", "[]", "9", r#"{"survey": "\ud800"}"#, &deep_member, &deep_value] {
-        let reply = post(&gateway, "application/json", body).await;
+        let reply = post(&gateway, "application/json", body.to_owned()).await;
         let shown = &body[..body.len().min(60)];
-        assert!([400, 422].contains(&reply.status), "{shown} is no submission: {} {}", reply.status, reply.text);
+        assert!(
+            [400, 422].contains(&reply.status),
+            "{shown} is no submission: {} {}",
+            reply.status,
+            reply.text
+        );
         assert!(reply.header("content-type").starts_with("application/problem+json"));
     }
     let ledger = gateway.settled_ledger().await;
