@@ -191,7 +191,7 @@ async fn an_unreadable_token_is_a_page_that_says_so() {
 async fn a_value_off_the_scale_brings_the_page_again_with_what_was_typed() {
     let gateway = Gateway::start().await;
     let link = plain_link(&gateway, "ticket-1").await;
-    for wrong in ["11", "6.5", "ten", "-1", ""] {
+    for wrong in ["11", "6.5", "ten", "-1"] {
         let answers = [("recommend", wrong), ("reason", "kept words")];
         let reply = gateway.post_form(&link.path, &answers).await;
         assert!(reply.page(422).contains("kept words"), "contract 4: the page again with what was typed");

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs};
 
 use serde_json::{Value, json};
 
-use crate::support::{Cli, Gateway, Plan, nps, voxgate};
+use crate::support::{Cli, Gateway, Plan, nps, voxgate, voxgate_alone};
 
 fn on_store(gateway: &Gateway, command: &str) -> Cli {
     let url = gateway.store_url();
@@ -196,8 +196,7 @@ async fn init_makes_a_configuration_with_secrets_of_its_own_that_runs() {
 #[tokio::test]
 async fn a_new_key_works_once_its_lines_are_pasted_and_only_for_its_actions() {
     let plan = Plan::new();
-    let printed =
-        voxgate(plan.config.path(), &["key", "new", "--brand", "acme", "--actions", "submit"]).all();
+    let printed = voxgate_alone(&["key", "new", "--brand", "acme", "--actions", "submit"]).all();
     let secret = printed
         .split(|c: char| !(c.is_ascii_alphanumeric() || "_-".contains(c)))
         .find(|word| word.starts_with("vg_"))

@@ -27,5 +27,6 @@ mod lifecycle;
 mod limits;
 mod one_response;
 mod operating;
+mod people;
 mod redis;
 mod storage;

@@ -153,6 +153,12 @@ async fn a_full_spool_refuses_with_503_before_anything_is_claimed_and_recovers()
     .await;
     refused.problem(503, "spool_full");
     assert!(refused.header("retry-after").parse::<u64>().is_ok(), "contract 4: Retry-After on 503");
+    wait_for("no room even for the smallest answer", async || {
+        let reply = edge.submit(&nps(&format!("t-{accepted}"), 9)).await;
+        accepted += usize::from(reply.status == 201);
+        (reply.status == 503).then_some(())
+    })
+    .await;
     assert_eq!(edge.readyz().await.status, 503, "503 while refusing");
     store.restart().await;
     wait_for("room in the spool again", async || {

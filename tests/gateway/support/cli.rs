@@ -14,9 +14,14 @@ pub(crate) struct Cli {
 
 /// Runs `voxgate` with a configuration.
 pub(crate) fn voxgate(config: &Path, arguments: &[&str]) -> Cli {
+    let config = config.to_str().unwrap();
+    voxgate_alone(&[arguments, &["--config", config]].concat())
+}
+
+/// Runs `voxgate` where no configuration is asked for.
+pub(crate) fn voxgate_alone(arguments: &[&str]) -> Cli {
     let mut command = Command::new(env!("CARGO_BIN_EXE_voxgate"));
-    command.args(arguments).arg("--config").arg(config).stdin(Stdio::null());
-    let output = command.output().unwrap();
+    let output = command.args(arguments).stdin(Stdio::null()).output().unwrap();
     Cli {
         code: output.status.code(),
         stdout: String::from_utf8(output.stdout).unwrap(),

@@ -13,11 +13,11 @@ mod twilio;
 mod wait;
 
 pub(crate) use self::{
-    cli::{Cli, voxgate},
+    cli::{Cli, voxgate, voxgate_alone},
     gateway::{Gateway, Plan},
     http::{Reply, client, form},
     links::{Made, MailLink, make_link, path_of, plain_link},
-    redis::{Redis, RedisCluster},
+    redis::{Redis, RedisCluster, free_port},
     store::{StoreReader, answer, score_on, text_on},
     submissions::{collector, nps, nps_message, with_key},
     twilio::{Call, PUBLIC_BASE, parameters, signature, signed_post},

@@ -113,7 +113,7 @@ fn end(child: &mut Child) {
 }
 
 /// A port that is free now. Below the ephemeral range, so that no outgoing connection takes it in between.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     loop {
         let step = NEXT.fetch_add(1, Ordering::Relaxed);
