@@ -24,6 +24,9 @@ pub use self::{
     run::{Run, RunId, Runs, Ticket},
 };
 
+#[cfg(test)]
+pub(crate) use self::redis::server;
+
 use std::{sync::Arc, time::Duration};
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};

@@ -8,6 +8,9 @@
 mod shared;
 mod sources;
 
+#[cfg(test)]
+mod tests;
+
 pub use self::shared::Scope;
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
