@@ -7,6 +7,7 @@
 
 mod shared;
 mod sources;
+mod window;
 
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,8 @@
 
 use std::time::Instant as Wall;
 
+use redis::Cmd;
+
 use super::{
     server::{Cluster, Server, wait},
     *,
