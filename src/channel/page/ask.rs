@@ -83,7 +83,7 @@ pub(crate) fn page(sheet: &Sheet, asking: &Asking<'_>) -> Reply {
         .collect();
     let page = Page {
         rules: rules(&survey.questions, &questions),
-        alert: asking.refusal.map(|refusal| alert(refusal, words)),
+        alert: asking.refusal.map(|refusal| alert(refusal, &questions, words)),
         note: sheet.invitation.expired.then_some(words.expired_note),
         action: &sheet.action,
         hidden: &sheet.hidden,
@@ -95,10 +95,19 @@ pub(crate) fn page(sheet: &Sheet, asking: &Asking<'_>) -> Reply {
     reply::page(asking.status, &page, &page.frame, &sheet.framing)
 }
 
-fn alert(refusal: &Refusal, words: &super::Words) -> &'static str {
-    let empty = refusal.reason == Reason::NoAnswers
-        || refusal.problems.iter().any(|problem| problem.reason == Reason::NoAnswers);
-    if empty { words.choose } else { words.check_note }
+/// What is wrong in one sentence; the questions say the rest.
+fn alert(refusal: &Refusal, asked: &[Asked], words: &super::Words) -> &'static str {
+    let any = |test: fn(&Problem) -> bool| refusal.problems.iter().any(test);
+    if asked.iter().any(|asked| asked.error.is_some()) {
+        words.check_note
+    } else if refusal.reason == Reason::NoAnswers
+        || any(|problem| matches!(problem.reason, Reason::NoAnswers | Reason::UnknownQuestion))
+    {
+        words.choose
+    } else {
+        // Nothing that is on the page; whoever built the form finds it in the log by its reason.
+        words.fault_text
+    }
 }
 
 fn asked(sheet: &Sheet, asking: &Asking<'_>, place: usize, question: &Question) -> Asked {
