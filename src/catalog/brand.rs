@@ -93,6 +93,10 @@ pub struct Override {
     pub question: String,
     /// The words, by language.
     pub text: Texts,
+    /// The words at the scale's lowest score.
+    pub low: Texts,
+    /// The words at the scale's highest score.
+    pub high: Texts,
     /// The words of choices, by the choice's value.
     pub choices: BTreeMap<String, Texts>,
 }

@@ -1,7 +1,5 @@
 //! The survey page: every question on one page, asked as its kind looks.
 
-use std::fmt::Write as _;
-
 use askama::Template;
 use http::StatusCode;
 
@@ -32,6 +30,8 @@ struct Page<'a> {
     hidden: &'a [(String, String)],
     questions: Vec<Asked>,
     honeypot: bool,
+    /// Whether a question is asked in stars, faces or thumbs.
+    shapes: bool,
     text_chars: usize,
 }
 
@@ -89,6 +89,7 @@ pub(crate) fn page(sheet: &Sheet, asking: &Asking<'_>) -> Reply {
         hidden: &sheet.hidden,
         questions,
         honeypot: sheet.honeypot,
+        shapes: survey.questions.iter().any(|question| is_drawn(question.kind)),
         text_chars: sheet.text_chars,
         frame,
     };
@@ -209,6 +210,11 @@ fn named(own: &str, ours: &str) -> String {
     if own.is_empty() { ours.to_owned() } else { own.to_owned() }
 }
 
+/// Whether its scores are drawn by the shapes of `marks.html`.
+pub(crate) const fn is_drawn(kind: Kind) -> bool {
+    matches!(kind, Kind::Stars | Kind::Smiley | Kind::Thumbs)
+}
+
 /// The shape in `marks.html` that a score of a kind is.
 pub(crate) const fn mark(kind: Kind, score: i32) -> &'static str {
     match (kind, score) {
@@ -234,11 +240,9 @@ fn rules(questions: &[Question], asked: &[Asked]) -> String {
         let chosen = holding(questions, when);
         if !chosen.is_empty() {
             let place = shown.place;
-            // Writing to a string does not fail.
-            let _: std::fmt::Result = write!(
-                rules,
+            rules.push_str(&format!(
                 "@supports selector(:has(a)){{.w{place}{{display:none}}form:has({chosen}) .w{place}{{display:block}}}}"
-            );
+            ));
         }
     }
     rules

@@ -5,7 +5,7 @@ use http::StatusCode;
 
 use super::{
     Known, Sheet,
-    ask::{Look, mark},
+    ask::{Look, is_drawn, mark},
     frame::Frame,
     reply,
 };
@@ -22,6 +22,7 @@ struct Page {
     title: &'static str,
     text: &'static str,
     scores: Vec<Shown>,
+    shapes: bool,
     change: String,
 }
 
@@ -78,7 +79,14 @@ fn page(
         Value::Text(_) | Value::Choice(_) => None,
     });
     let change = sheet.address_to_change(scored);
-    let page = Page { frame: sheet.frame(title.to_owned()), title, text, scores, change };
+    let page = Page {
+        frame: sheet.frame(title.to_owned()),
+        title,
+        text,
+        scores,
+        shapes: given.iter().any(|(question, _)| is_drawn(question.kind)),
+        change,
+    };
     reply::page(StatusCode::OK, &page, &page.frame, &sheet.framing)
 }
 

@@ -32,6 +32,7 @@ use crate::{
     clock::Timestamp,
 };
 
+pub(crate) use self::language::wishes;
 pub use self::{
     fields::Fields,
     invitation::{Invitation, References},

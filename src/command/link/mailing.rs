@@ -19,11 +19,11 @@ const ADDED: [&str; 4] = ["token", "url", "opt_out_url", "error"];
 
 /// How many rows got a link, and how many did not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Summary {
+pub(super) struct Summary {
     /// Links made.
-    pub made: u64,
+    pub(super) made: u64,
     /// Rows with an `error`.
-    pub failed: u64,
+    pub(super) failed: u64,
 }
 
 impl fmt::Display for Summary {

@@ -10,17 +10,21 @@ use std::{
 use anyhow::{Context as _, bail};
 use clap::Args;
 
-pub use self::mailing::Summary;
+use super::ConfigDir;
 use crate::{
     catalog::{Catalog, IdentityKey},
     channel::link::{DEFAULT_EXPIRY, Link, LinkOrder},
-    clock::Timestamp,
+    clock::{Clock, Timestamp},
+    config::Overrides,
+    lifecycle::Failure,
     outcome::Problem,
 };
 
 /// Flags of `voxgate link`. With `--csv` they stand in for columns that are missing or cells that are empty.
-#[derive(Args, Clone, Debug, Default)]
-pub struct LinkArgs {
+#[derive(Args, Clone, Debug)]
+pub(super) struct LinkArgs {
+    #[command(flatten)]
+    config: ConfigDir,
     /// Id of the survey
     #[arg(long, required_unless_present = "csv")]
     survey: Option<String>,
@@ -61,13 +65,13 @@ pub struct LinkArgs {
 
 /// Makes links with what a configuration holds.
 #[derive(Clone, Copy, Debug)]
-pub struct LinkMaker<'a> {
+struct LinkMaker<'a> {
     /// Brands, surveys and link keys.
-    pub catalog: &'a Catalog,
+    catalog: &'a Catalog,
     /// Hashes contacts.
-    pub identity_key: &'a IdentityKey,
+    identity_key: &'a IdentityKey,
     /// When the links are made.
-    pub now: Timestamp,
+    now: Timestamp,
 }
 
 impl LinkMaker<'_> {
@@ -80,22 +84,32 @@ impl LinkMaker<'_> {
 /// its `error` cell and counted; it is no failure of the command.
 ///
 /// # Errors
-/// What is wrong with the flags of a single link, or with the files.
-pub fn run(args: &LinkArgs, maker: &LinkMaker<'_>) -> anyhow::Result<()> {
+/// What is wrong with the configuration, with the flags of a single link, or with the files.
+pub(super) fn run(args: &LinkArgs, out: &mut impl Write) -> Result<(), Failure> {
+    let loaded = args.config.load(&Overrides::default())?;
+    let maker = LinkMaker {
+        catalog: &loaded.catalog,
+        identity_key: &loaded.settings.identity_key,
+        now: Clock::System.now(),
+    };
+    make(args, &maker, out).map_err(|error| Failure::Configuration(format!("{error:#}")))
+}
+
+fn make(args: &LinkArgs, maker: &LinkMaker<'_>, out: &mut impl Write) -> anyhow::Result<()> {
     let order = args.order()?;
     match (&args.csv, &args.out) {
         (Some(input), Some(output)) => {
             let summary = mailing::run(maker, &order, input, output)?;
             writeln!(io::stderr().lock(), "{summary}: {}", output.display())?;
         }
-        _ => print(&maker.make(&order).map_err(anyhow::Error::msg)?)?,
+        _ => print(&maker.make(&order).map_err(anyhow::Error::msg)?, out)?,
     }
     Ok(())
 }
 
-fn print(link: &Link) -> io::Result<()> {
+fn print(link: &Link, out: &mut impl Write) -> io::Result<()> {
     // Standard output holds the address and nothing else, so that a script can take it.
-    writeln!(io::stdout().lock(), "{}", link.url)?;
+    writeln!(out, "{}", link.url)?;
     let mut more = io::stderr().lock();
     writeln!(more, "token    {}", link.token)?;
     writeln!(more, "opt-out  {}", link.opt_out_url)?;
