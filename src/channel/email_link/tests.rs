@@ -4,7 +4,10 @@ use sha2::Sha256;
 use crate::{
     channel::{
         link::LinkClaims,
-        page::tests::{Desk, claims, receipt},
+        page::{
+            Known,
+            tests::{Browser, Desk, claims, receipt, see},
+        },
     },
     intake::{Given, Proof, Submission},
     outcome::{Outcome, Reason, Receipt, Refusal},
@@ -243,4 +246,30 @@ async fn unknown_brands_and_surveys_are_404_and_closed_ones_say_so() {
         let (seen, given) = desk.send(address, "recommend=9", accepted()).await;
         assert_eq!((seen.status.as_u16(), given.unwrap_err().reason), (status, reason), "{address}");
     }
+}
+
+#[tokio::test]
+async fn somebody_who_answered_sees_the_score_and_changes_it_to_what_they_pressed_now() {
+    let desk = Desk::default();
+    let link = desk.link(&claims("support-nps"));
+    let seen = known_page(&desk, &format!("{link}/3"), 9).await;
+    assert!(seen.contains("9 of 10") && !seen.contains("<textarea"), "{seen}");
+    let href = seen.split("class=\"button\" href=\"../").nth(1).unwrap().split('"').next().unwrap();
+    let again = known_page(&desk, &format!("/r/{}", href.replace("&#38;", "&")), 9).await;
+    assert!(again.contains("value=\"3\" checked"), "{again}");
+}
+
+#[tokio::test]
+async fn what_is_only_stated_shows_nothing_of_an_earlier_answer() {
+    let desk = Desk::default();
+    let seen = known_page(&desk, "/m/acme/support-nps?interaction=t-1", 9).await;
+    assert!(!seen.contains("9 of 10") && seen.contains("<textarea"), "{seen}");
+}
+
+async fn known_page(desk: &Desk, address: &str, score: i32) -> String {
+    let (browser, context) = (Browser::reading("en"), desk.0.context());
+    let visit = browser.at(address);
+    let known = Known { scores: vec![("recommend".to_owned(), score)] };
+    let opened = super::OpenedLink::open(&context, &visit).unwrap();
+    see(super::get(&opened, &context, &visit, Some(&known))).await.html
 }

@@ -30,8 +30,7 @@ struct Page<'a> {
     hidden: &'a [(String, String)],
     questions: Vec<Asked>,
     honeypot: bool,
-    /// Whether a question is asked in stars, faces or thumbs.
-    shapes: bool,
+    drawn: Drawn,
     text_chars: usize,
 }
 
@@ -89,7 +88,7 @@ pub(crate) fn page(sheet: &Sheet, asking: &Asking<'_>) -> Reply {
         hidden: &sheet.hidden,
         questions,
         honeypot: sheet.honeypot,
-        shapes: survey.questions.iter().any(|question| is_drawn(question.kind)),
+        drawn: Drawn::of(survey.questions.iter().map(|question| question.kind)),
         text_chars: sheet.text_chars,
         frame,
     };
@@ -210,9 +209,26 @@ fn named(own: &str, ours: &str) -> String {
     if own.is_empty() { ours.to_owned() } else { own.to_owned() }
 }
 
-/// Whether its scores are drawn by the shapes of `marks.html`.
-pub(crate) const fn is_drawn(kind: Kind) -> bool {
-    matches!(kind, Kind::Stars | Kind::Smiley | Kind::Thumbs)
+/// Which shapes of `marks.html` a page needs.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Drawn {
+    pub(crate) stars: bool,
+    pub(crate) faces: bool,
+    pub(crate) thumbs: bool,
+}
+
+impl Drawn {
+    pub(crate) fn of(kinds: impl Iterator<Item = Kind>) -> Self {
+        kinds.fold(Self::default(), |drawn, kind| Self {
+            stars: drawn.stars || kind == Kind::Stars,
+            faces: drawn.faces || kind == Kind::Smiley,
+            thumbs: drawn.thumbs || kind == Kind::Thumbs,
+        })
+    }
+
+    pub(crate) const fn any(self) -> bool {
+        self.stars || self.faces || self.thumbs
+    }
 }
 
 /// The shape in `marks.html` that a score of a kind is.

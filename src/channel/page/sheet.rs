@@ -86,8 +86,8 @@ impl Sheet {
     }
 
     /// The page for somebody who has answered before: the scores, and a way to change them.
-    pub(crate) fn known(&self, known: &Known) -> Reply {
-        done::known(self, known)
+    pub(crate) fn known(&self, known: &Known, selected: &[(String, String)]) -> Reply {
+        done::known(self, known, selected)
     }
 
     /// What became of a filled form. A refusal that the person can do something about shows the form as it was filled.
