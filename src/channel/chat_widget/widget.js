@@ -81,9 +81,9 @@
   };
 
   // ---- Looks
-  const css = `:host{all:initial!important;position:fixed!important;inset:auto 20px 20px auto!important;z-index:2147483647!important;max-width:calc(100% - 40px)!important;color-scheme:light dark!important;--s:color-mix(in srgb,CanvasText 65%,Canvas);--k:color-mix(in srgb,CanvasText 7%,Canvas);--l:color-mix(in srgb,CanvasText 22%,Canvas);--m:color-mix(in srgb,CanvasText 25%,var(--a))}
+  const css = `:host{all:initial!important;position:fixed!important;inset:auto 20px 20px auto!important;z-index:2147483647!important;max-width:calc(100% - 40px)!important;color-scheme:light dark!important;--s:color-mix(in srgb,CanvasText 65%,Canvas);--k:color-mix(in srgb,CanvasText 8%,Canvas);--l:color-mix(in srgb,CanvasText 22%,Canvas);--m:color-mix(in srgb,CanvasText 25%,var(--a))}
 *{box-sizing:border-box;margin:0;padding:0;border:0;font:inherit;color:inherit}
-section{font:16px/1.4 system-ui,sans-serif;color:CanvasText;background:Canvas;border:1px solid var(--l);border-radius:18px;padding:8px 20px 20px;min-width:min(360px,100%);max-width:576px;max-height:90vh;overflow:auto;box-shadow:0 12px 48px #0003}
+section{font:16px/24px system-ui,sans-serif;color:CanvasText;background:Canvas;border:1px solid var(--l);border-radius:18px;padding:8px 20px 20px;min-width:min(360px,100vw);max-width:576px;max-height:90vh;overflow:auto;box-shadow:0 12px 48px #0003}
 header{display:flex;align-items:center;justify-content:space-between;font-size:14px;color:var(--s);margin-inline-end:-12px}
 header button{font-size:28px;line-height:1}
 button{min-width:44px;min-height:44px;border-radius:12px;background:none;cursor:pointer}
