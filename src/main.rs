@@ -1,2 +1,9 @@
 //! voxgate, the front door for customer feedback.
-fn main() {}
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    voxgate::command::run(voxgate::command::Cli::parse())
+}

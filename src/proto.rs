@@ -3,6 +3,8 @@
     missing_docs,
     unreachable_pub,
     clippy::all,
+    clippy::allow_attributes_without_reason,
+    clippy::too_many_lines,
     reason = "generated code; the documentation stands in the .proto files"
 )]
 

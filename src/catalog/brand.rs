@@ -58,6 +58,11 @@ impl Origin {
         (matches!(scheme, "http" | "https") && plain).then(|| Self(text.to_ascii_lowercase()))
     }
 
+    /// As it was read, in lower case; also a source of a content security policy.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// Whether an `Origin` header names it.
     pub fn matches(&self, origin: &str) -> bool {
         let origin = origin.to_ascii_lowercase();
@@ -88,6 +93,10 @@ pub struct Override {
     pub question: String,
     /// The words, by language.
     pub text: Texts,
+    /// The words at the scale's lowest score.
+    pub low: Texts,
+    /// The words at the scale's highest score.
+    pub high: Texts,
     /// The words of choices, by the choice's value.
     pub choices: BTreeMap<String, Texts>,
 }

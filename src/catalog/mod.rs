@@ -2,6 +2,7 @@
 
 mod api_key;
 mod brand;
+pub mod contact;
 mod respondent_key;
 mod secret;
 

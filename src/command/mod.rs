@@ -1,1 +1,111 @@
-//! The command line.
+//! The command line: what an operator types, and the exit code it ends with.
+
+mod check;
+mod init;
+mod key;
+mod operate;
+mod serve;
+
+use std::{io::Write, path::PathBuf, process::ExitCode};
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::{
+    config::{self, Loaded, Overrides},
+    lifecycle::Failure,
+};
+
+/// The front door for customer feedback: every answer on disk before it is thanked for, counted once.
+#[derive(Debug, Parser)]
+#[command(name = "voxgate", version, max_term_width = 100, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: Serve,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the roles (what happens without a command, too)
+    Serve(Serve),
+    /// Write a fresh configuration with fresh secrets
+    Init(init::Init),
+    /// Make secrets
+    #[command(subcommand)]
+    Key(key::Key),
+    /// Tell every problem of the configuration at once
+    Check(check::Check),
+    /// Ask for the spool's state, or send delivered records again
+    Spool(operate::SpoolArgs),
+    /// List or retry the records that the store refused
+    DeadLetters(operate::DeadLetterArgs),
+}
+
+/// Flags of `serve`.
+#[derive(Clone, Debug, Args)]
+struct Serve {
+    #[command(flatten)]
+    config: ConfigDir,
+    #[command(flatten)]
+    overrides: Overrides,
+}
+
+/// Where the configuration is.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ConfigDir {
+    /// The configuration's directory
+    #[arg(long = "config", value_name = "DIR", default_value = "gateway-config")]
+    pub(crate) dir: PathBuf,
+}
+
+impl ConfigDir {
+    /// Reads the configuration; warnings are for `check`.
+    fn load(&self, overrides: &Overrides) -> Result<Loaded, Failure> {
+        config::load(&self.dir, overrides, &config::environment()).map_err(|problems| {
+            let count = problems.problems.len();
+            Failure::Configuration(format!(
+                "{problems}\n{count} problem(s) in the configuration; nothing was started"
+            ))
+        })
+    }
+}
+
+/// Runs what was typed. What goes wrong is told on stderr.
+pub fn run(cli: Cli) -> ExitCode {
+    let out = &mut std::io::stdout();
+    let result = match cli.command.unwrap_or(Command::Serve(cli.serve)) {
+        Command::Serve(args) => serve::run(args),
+        Command::Init(args) => {
+            init::run(&args, out).map_err(|error| Failure::Configuration(error.to_string())).map(done)
+        }
+        Command::Key(args) => key::run(&args, out).map_err(unprinted).map(done),
+        Command::Check(args) => {
+            check::run(&args, &config::environment(), out).map_err(unprinted).map(ExitCode::from)
+        }
+        Command::Spool(args) => operate::spool(args, out),
+        Command::DeadLetters(args) => operate::dead_letters(args, out),
+    };
+    match result {
+        Ok(code) => code,
+        Err(failure) => {
+            // Nothing is left to do when even stderr is gone.
+            drop(writeln!(std::io::stderr(), "voxgate: {failure}"));
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+const fn done(_: ()) -> ExitCode {
+    ExitCode::SUCCESS
+}
+
+fn unprinted(error: std::io::Error) -> Failure {
+    Failure::Internal(format!("nothing could be printed: {error}"))
+}
+
+/// Runs a command that waits for others.
+fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.map_err(|error| Failure::Internal(format!("no runtime: {error}")))?.block_on(work)
+}

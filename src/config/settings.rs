@@ -1,9 +1,10 @@
 //! What is fixed at start. Every field's default and the reason for it stand in `defaults.toml`.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
 use ipnet::IpNet;
 
+use super::Role;
 use crate::catalog::{IdentityKey, Secret};
 
 /// All sections of `gateway.toml` but what a reload swaps.
@@ -13,6 +14,8 @@ pub struct Settings {
     pub public_base_url: String,
     /// Whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// What this process does.
+    pub roles: BTreeSet<Role>,
     /// `[http]`
     pub http: Http,
     /// `[grpc]`
@@ -23,7 +26,7 @@ pub struct Settings {
     pub store: Store,
     /// `[redis]`; embedded claims when there are no URLs.
     pub redis: Redis,
-    /// `[claims]`
+    /// Sizes of the claims, from `[redis]`.
     pub claims: Claims,
     /// `[identity] key`
     pub identity_key: IdentityKey,
@@ -118,9 +121,9 @@ pub struct Store {
 }
 
 /// `[redis]`
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Redis {
-    /// None: embedded claims. Several: a cluster's seeds.
+    /// None: embedded claims. Several: a cluster's seeds. They hold user and password: never log them.
     pub urls: Vec<String>,
     /// Single server or cluster.
     pub mode: RedisMode,
@@ -134,6 +137,21 @@ pub struct Redis {
     pub breaker_probe: Duration,
 }
 
+/// The URLs may hold passwords, so that only their number is shown.
+impl fmt::Debug for Redis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { urls, mode, prefix, timeout, breaker_failures, breaker_probe } = self;
+        f.debug_struct("Redis")
+            .field("urls", &format_args!("{} [redacted]", urls.len()))
+            .field("mode", mode)
+            .field("prefix", prefix)
+            .field("timeout", timeout)
+            .field("breaker_failures", breaker_failures)
+            .field("breaker_probe", breaker_probe)
+            .finish()
+    }
+}
+
 /// `[redis] mode`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RedisMode {
@@ -145,7 +163,7 @@ pub enum RedisMode {
     Cluster,
 }
 
-/// `[claims]`
+/// Sizes of the claims, from `[redis]`.
 #[derive(Clone, Debug)]
 pub struct Claims {
     /// From how many answers a day the bucket hashes are sized.
@@ -195,7 +213,7 @@ pub struct Telemetry {
     pub log: String,
 }
 
-/// `[shutdown]`
+/// `[http] drain_delay` and `drain_s`.
 #[derive(Clone, Copy, Debug)]
 pub struct Shutdown {
     /// Between `readyz` turning 503 and the listeners closing.

@@ -1,9 +1,337 @@
-//! Intake: one straight function from a [`Submission`] to a [`Receipt`](crate::outcome::Receipt).
+//! Intake: one straight function from a [`Submission`] to a [`Receipt`].
+//!
+//! Takes what a channel decoded.
+//! Gives a receipt, only after the record is on disk.
+//! Refuses what is unknown, invalid, over a limit or beyond the spool's room.
+//! Bounds the submissions worked on at once (`[limits] in_flight`) and the time Redis may add (`[redis] timeout`).
 
 pub mod claim;
 pub mod limit;
-mod submission;
 
-pub use self::submission::{
-    Answered, Country, Given, Proof, Reference, Respondent, Subject, Submission, SubmissionKey,
+mod append;
+mod identify;
+mod order;
+mod record;
+mod respondent;
+mod submission;
+mod validate;
+
+pub use self::{
+    respondent::Respondent,
+    submission::{Answered, Country, Given, Proof, Reference, Subject, Submission, SubmissionKey},
 };
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use prost::Message as _;
+use scopeguard::ScopeGuard;
+use smallvec::SmallVec;
+use tokio::sync::Semaphore;
+
+use self::{
+    append::Pending,
+    claim::{Ask, Claims, Idempotency, Verdict},
+    identify::{Identified, identify},
+    limit::{Limiter, Scope},
+    order::Order,
+    validate::{Validated, validate},
+};
+use crate::{
+    catalog::{Catalog, IdentityKey, Quota},
+    clock::Clock,
+    config::settings,
+    outcome::{InFlight, Ledger, Outcome, Problem, QuotaStatus, Reason, Receipt, Refusal, ResponseId},
+    spool::Spool,
+    survey::{Channel, Confidence},
+};
+
+/// All that a submission passes.
+#[derive(Debug)]
+pub struct Intake {
+    catalog: Arc<ArcSwap<Catalog>>,
+    identity_key: IdentityKey,
+    bounds: settings::Http,
+    limiter: Limiter,
+    claims: Arc<Claims>,
+    spool: Spool,
+    ledger: Arc<Ledger>,
+    clock: Clock,
+    order: Order,
+    places: Semaphore,
+}
+
+impl Intake {
+    /// Puts the steps together.
+    pub fn new(
+        settings: &settings::Settings,
+        catalog: Arc<ArcSwap<Catalog>>,
+        limiter: Limiter,
+        claims: Arc<Claims>,
+        spool: Spool,
+        clock: Clock,
+    ) -> Self {
+        Self {
+            catalog,
+            identity_key: settings.identity_key.clone(),
+            bounds: settings.http.clone(),
+            limiter,
+            claims,
+            spool,
+            ledger: Arc::default(),
+            clock,
+            order: Order::default(),
+            places: Semaphore::new(settings.limits.in_flight),
+        }
+    }
+
+    /// The books.
+    pub fn ledger(&self) -> &Arc<Ledger> {
+        &self.ledger
+    }
+
+    /// Takes a submission in. The receipt comes after the fsync; a caller that goes away earlier loses the receipt,
+    /// never the answer.
+    ///
+    /// # Errors
+    /// A refusal with all that is wrong; it is counted already.
+    pub async fn submit(&self, submission: Submission) -> Result<Receipt, Refusal> {
+        let mut flight = self.ledger.receive(submission.channel);
+        let result = self.take(submission, &mut flight).await;
+        match &result {
+            Ok(receipt) => flight.end(receipt.outcome, receipt.reason),
+            Err(refusal) => flight.end(refusal.reason.outcome(), Some(refusal.reason)),
+        }
+        result
+    }
+
+    /// What the same person has answered before, as far as the claims know: scores by question id. The submission need
+    /// hold no answers.
+    pub async fn known(&self, submission: Submission) -> Option<Vec<(String, i32)>> {
+        let now = self.clock.now();
+        let identified = identify(submission, &self.catalog.load(), &self.identity_key, now).ok()?;
+        let survey = &identified.survey;
+        let seen = self.claims.seen(identified.id, now, survey.edit_window).await?;
+        let question = |tag| survey.questions.iter().find(|question| claim::tag(&question.id) == tag);
+        let named = seen.into_iter().filter_map(|(tag, score)| Some((question(tag)?.id.clone(), score)));
+        Some(named.collect())
+    }
+
+    /// Counts a request that could not be decoded or whose sender is not proven.
+    #[must_use]
+    pub fn refuse(&self, channel: Channel, brand: Option<&str>, refusal: Refusal) -> Refusal {
+        let mut flight = self.ledger.receive(channel);
+        if let Some(brand) = brand.filter(|brand| self.catalog.load().brand(brand).is_some()) {
+            flight.brand(brand);
+        }
+        flight.end(refusal.reason.outcome(), Some(refusal.reason));
+        refusal
+    }
+
+    async fn take(&self, submission: Submission, flight: &mut InFlight<'_>) -> Result<Receipt, Refusal> {
+        let _place = self.places.try_acquire().map_err(|_| busy())?;
+        let catalog = self.catalog.load_full();
+        let identified = identify(submission, &catalog, &self.identity_key, self.clock.now())?;
+        flight.brand(&identified.brand.id);
+        let mut validated = validate(identified, &self.bounds)?;
+        let quota = self.limit(&catalog, &mut validated).await?;
+        let mut receipt = self.claim_and_spool(validated, flight).await?;
+        receipt.quota = quota;
+        Ok(receipt)
+    }
+
+    /// Step 3: unproven traffic by its source, a link by its token, a call by its id, and the shared quotas. A person's
+    /// answer over a quota is held, as far as the holding budget goes.
+    async fn limit(
+        &self,
+        catalog: &Catalog,
+        validated: &mut Validated,
+    ) -> Result<Option<QuotaStatus>, Refusal> {
+        let Identified { submission, brand, .. } = &mut validated.identified;
+        let local = self.limiter.check(&submission.proof)?;
+        let admitted = self.limiter.admit(&quotas(catalog, submission)).await;
+        match admitted {
+            Ok(shared) => Ok(shared.or(local)),
+            Err(refusal) => {
+                let person = !matches!(submission.proof, Proof::Key(_));
+                if !(person && self.limiter.may_hold(&brand.id, &submission.proof)) {
+                    return Err(refusal);
+                }
+                submission.hold.get_or_insert(Reason::OverLimit);
+                Ok(refusal.quota)
+            }
+        }
+    }
+
+    /// Steps 4 and 5: room in the spool is reserved first; from then on the record reaches the disk whatever becomes
+    /// of the caller.
+    async fn claim_and_spool(
+        &self,
+        validated: Validated,
+        flight: &mut InFlight<'_>,
+    ) -> Result<Receipt, Refusal> {
+        let record = record::record(&validated);
+        let room = self.spool.reserve(record.encoded_len()).map_err(append::full)?;
+        let receipt = unclaimed_receipt(&validated);
+        flight.expect(receipt.outcome, receipt.reason);
+        let strict = strict_key(&validated, &record, &self.identity_key);
+        let pending = Pending::new(room, self.claims.ticket(), record);
+        if receipt.outcome == Outcome::Quarantined {
+            pending.append(&self.spool).await.map_err(append::failed)?;
+            return Ok(receipt);
+        }
+        self.claim(validated, receipt, pending, strict, flight).await
+    }
+
+    async fn claim(
+        &self,
+        validated: Validated,
+        mut receipt: Receipt,
+        pending: Pending,
+        strict: Option<StrictKey>,
+        flight: &mut InFlight<'_>,
+    ) -> Result<Receipt, Refusal> {
+        let mut pending = pending.survive_hangup(&self.spool);
+        let _turn = self.order.turn(receipt.id).await;
+        let known = self.known_key(strict, receipt.id, &pending.ticket).await;
+        if let Known::Settled(id) = known {
+            ScopeGuard::into_inner(pending).cancel();
+            return Ok(Receipt { id, outcome: Outcome::Duplicate, ..receipt });
+        }
+        if let Known::Other = known {
+            ScopeGuard::into_inner(pending).cancel();
+            return Err(key_reused());
+        }
+        let answers = record::claimed(&validated.answers);
+        let claimed = self.claims.claim(&ask(&validated, &answers), &pending.ticket).await;
+        (receipt.outcome, receipt.reason) = match known {
+            Known::Unsettled => (Outcome::Duplicate, None),
+            _ => outcome(claimed.verdict),
+        };
+        if claimed.verdict == (Verdict::Same { settled: true }) {
+            ScopeGuard::into_inner(pending).cancel();
+            return Ok(receipt);
+        }
+        if receipt.outcome == Outcome::Duplicate {
+            self.ledger.respool();
+        }
+        flight.expect(receipt.outcome, receipt.reason);
+        pending.claimed(&claimed);
+        ScopeGuard::into_inner(pending).append(&self.spool).await.map_err(append::failed)?;
+        Ok(receipt)
+    }
+
+    async fn known_key(&self, strict: Option<StrictKey>, id: ResponseId, ticket: &claim::Ticket) -> Known {
+        let Some(StrictKey { scope, payload }) = strict else { return Known::No };
+        match self.claims.idempotent(&scope, payload, id, ticket).await {
+            Idempotency::New | Idempotency::Unknown => Known::No,
+            Idempotency::Same { id, settled: true } => Known::Settled(id),
+            Idempotency::Same { settled: false, .. } => Known::Unsettled,
+            Idempotency::Other => Known::Other,
+        }
+    }
+}
+
+/// Makes embedded claims again from the encoded records of a spool, oldest first.
+pub fn refill(claims: &Claims, records: impl Iterator<Item = bytes::Bytes>) {
+    claims.refill(records.filter_map(|record| record::recovered(&record)));
+}
+
+/// The shared quotas that a submission counts against.
+fn quotas<'a>(catalog: &Catalog, submission: &'a Submission) -> SmallVec<[(Scope<'a>, Quota); 3]> {
+    let Submission { proof, brand, survey, .. } = submission;
+    let shared = &catalog.quotas;
+    let key = match proof {
+        Proof::Key(key) => {
+            let scope = Scope::ApiKey { brand: &key.brand, name: &key.name };
+            key.quota.or(shared.per_api_key).map(|quota| (scope, quota))
+        }
+        _ => None,
+    };
+    let brand_quota = shared.per_brand.map(|quota| (Scope::Brand(brand), quota));
+    let survey_quota = shared.per_survey.map(|quota| (Scope::Survey { brand, survey }, quota));
+    [key, brand_quota, survey_quota].into_iter().flatten().collect()
+}
+
+/// What is known of an idempotency key.
+enum Known {
+    No,
+    Settled(ResponseId),
+    Unsettled,
+    Other,
+}
+
+/// A program's idempotency key and what came under it.
+struct StrictKey {
+    scope: [u8; 16],
+    payload: [u8; 8],
+}
+
+/// The payload is all that the caller said: the record without the gateway's own times.
+fn strict_key(
+    validated: &Validated,
+    record: &crate::proto::store::v1::Record,
+    identity_key: &IdentityKey,
+) -> Option<StrictKey> {
+    let submission = &validated.identified.submission;
+    let key = submission.key.as_ref().filter(|key| key.strict)?;
+    let said = crate::proto::store::v1::Record {
+        stamp_us: if submission.answered == Answered::Now { 0 } else { record.stamp_us },
+        received_us: 0,
+        survey_version: 0,
+        edit_window_us: 0,
+        hold: String::new(),
+        ..record.clone()
+    };
+    let [a, b, c, d, e, f, g, h, ..] = identity_key.hash(&[b"payload", &said.encode_to_vec()]);
+    Some(StrictKey {
+        scope: identity_key.hash(&[b"idempotency", submission.brand.as_bytes(), key.text.as_bytes()]),
+        payload: [a, b, c, d, e, f, g, h],
+    })
+}
+
+fn unclaimed_receipt(validated: &Validated) -> Receipt {
+    let hold = validated.identified.submission.hold;
+    Receipt {
+        id: validated.identified.id,
+        outcome: hold.map_or(Outcome::Accepted, |_| Outcome::Quarantined),
+        reason: hold,
+        identity: validated.identified.identity,
+        answers: validated.answers.clone(),
+        quota: None,
+    }
+}
+
+fn ask<'a>(validated: &Validated, answers: &'a [claim::ClaimedAnswer]) -> Ask<'a> {
+    let identified = &validated.identified;
+    Ask {
+        id: identified.id,
+        now: identified.now,
+        stamp: identified.stamp,
+        edit_window: identified.survey.edit_window,
+        answers,
+        confidence: Confidence::Confirmed,
+    }
+}
+
+const fn outcome(verdict: Verdict) -> (Outcome, Option<Reason>) {
+    match verdict {
+        Verdict::Fresh => (Outcome::Accepted, None),
+        Verdict::Revised { late: false } => (Outcome::Revised, None),
+        Verdict::Revised { late: true } => (Outcome::Quarantined, Some(Reason::Late)),
+        Verdict::Same { .. } => (Outcome::Duplicate, None),
+    }
+}
+
+fn busy() -> Refusal {
+    Refusal::new(Reason::Busy, "the gateway has all the work it can hold; try again in a moment")
+        .retry_after(std::time::Duration::from_secs(1))
+}
+
+fn key_reused() -> Refusal {
+    let detail = "this idempotency key came before with another payload: use a new key for a new answer";
+    Refusal {
+        problems: vec![Problem::new("/key", Reason::IdempotencyKeyReused, detail)],
+        ..Refusal::new(Reason::IdempotencyKeyReused, detail)
+    }
+}

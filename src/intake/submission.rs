@@ -2,8 +2,9 @@
 
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
 
+use super::Respondent;
 use crate::{
-    catalog::{ApiKey, RespondentKey},
+    catalog::ApiKey,
     clock::Timestamp,
     outcome::{Problem, Reason},
     survey::{Channel, Language},
@@ -140,15 +141,6 @@ impl Reference {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-}
-
-/// Who answers. A contact is hashed as soon as it is read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Respondent {
-    /// The reference, when it is one.
-    pub reference: Option<Reference>,
-    /// The keyed hash of the reference or contact.
-    pub key: RespondentKey,
 }
 
 /// Who or what an answer is about.

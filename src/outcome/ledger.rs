@@ -37,15 +37,15 @@ struct Counts {
     ended: [AtomicU64; Outcome::ALL.len()],
 }
 
-/// A submission that has come and not yet ended. One that is dropped without an end was left by its client before it
-/// was whole, and ends as `rejected`.
+/// A submission that has come and not yet ended. One that is dropped without an end was left by its client, and ends as
+/// was [expected](InFlight::expect) of it: at first as `rejected`.
 #[must_use]
 #[derive(Debug)]
 pub struct InFlight<'a> {
     ledger: &'a Ledger,
     channel: Channel,
     brand: Option<String>,
-    ended: bool,
+    on_drop: Option<(Outcome, Option<Reason>)>,
 }
 
 impl Ledger {
@@ -54,7 +54,8 @@ impl Ledger {
         if let Some(counts) = self.counts(channel) {
             counts.received.fetch_add(1, Ordering::Relaxed);
         }
-        InFlight { ledger: self, channel, brand: None, ended: false }
+        let on_drop = Some((Outcome::Rejected, Some(Reason::ClientGone)));
+        InFlight { ledger: self, channel, brand: None, on_drop }
     }
 
     /// A double was written to the spool again, because its claim was not known to be settled.
@@ -91,13 +92,18 @@ impl InFlight<'_> {
         self.brand = Some(brand.to_owned());
     }
 
+    /// How it ends should its client go away now.
+    pub fn expect(&mut self, outcome: Outcome, reason: Option<Reason>) {
+        self.on_drop = Some((outcome, reason));
+    }
+
     /// The submission's one end.
     pub fn end(mut self, outcome: Outcome, reason: Option<Reason>) {
+        self.on_drop = None;
         self.count(outcome, reason);
     }
 
     fn count(&mut self, outcome: Outcome, reason: Option<Reason>) {
-        self.ended = true;
         let counts = self.ledger.counts(self.channel);
         if let Some(ended) = counts.and_then(|counts| counts.ended.get(outcome as usize)) {
             ended.fetch_add(1, Ordering::Relaxed);
@@ -114,8 +120,8 @@ impl InFlight<'_> {
 
 impl Drop for InFlight<'_> {
     fn drop(&mut self) {
-        if !self.ended {
-            self.count(Outcome::Rejected, Some(Reason::ClientGone));
+        if let Some((outcome, reason)) = self.on_drop {
+            self.count(outcome, reason);
         }
     }
 }

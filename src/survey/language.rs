@@ -29,6 +29,11 @@ impl Language {
         Some(Self(text))
     }
 
+    /// English.
+    pub fn english() -> Self {
+        Self("en".to_owned())
+    }
+
     /// The tag.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -77,8 +82,8 @@ impl fmt::Display for Language {
 }
 
 /// The best of the available languages for a list of wished ones, best first; the default when none fits.
-pub fn negotiate<'a>(
-    wished: impl IntoIterator<Item = &'a Language>,
+pub fn negotiate<'a, 'w>(
+    wished: impl IntoIterator<Item = &'w Language>,
     available: &[&'a Language],
     default: &'a Language,
 ) -> &'a Language {

@@ -7,14 +7,20 @@
 use std::{
     collections::VecDeque,
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    time::Duration,
 };
+
+use tokio::time::Instant;
 
 /// Names a run: random, so that no two gateways share one even when Redis forgets.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RunId(pub [u8; 6]);
 
 impl RunId {
+    /// Stands for claims made again from the spool: all of it is on disk.
+    pub(super) const SPOOLED: Self = Self([0; 6]);
+
     fn random() -> Self {
         Self(rand::random())
     }
@@ -69,7 +75,7 @@ impl Run {
         }
         let number = tickets.settled_below + tickets.issued.len() as u64;
         tickets.issued.push_back(false);
-        Some(Ticket { run: Arc::clone(self), number, settled: false })
+        Some(Ticket { run: Arc::clone(self), number, settled: false, deadline: OnceLock::new() })
     }
 
     fn settle(&self, number: u64) {
@@ -98,31 +104,61 @@ impl Run {
     }
 }
 
+/// Ended runs remembered; doubles of older ones are spooled once more.
+const ENDED_RUNS: usize = 64;
+
 /// The current run of this gateway, and the next one when it ends.
 #[derive(Debug)]
-pub struct Runs(Mutex<Arc<Run>>);
+pub struct Runs(Mutex<VecDeque<Arc<Run>>>);
 
 impl Default for Runs {
     fn default() -> Self {
-        Self(Mutex::new(Run::start()))
+        Self(Mutex::new(VecDeque::from([Run::start()])))
     }
 }
 
 impl Runs {
     /// The run that tickets are issued from.
     pub fn current(&self) -> Arc<Run> {
-        Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        let mut runs = self.lock();
+        Arc::clone(Self::live(&mut runs))
     }
 
     /// A ticket of the current run, or of a new one when that has ended.
     pub fn ticket(&self) -> Ticket {
-        let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut runs = self.lock();
         loop {
-            if let Some(ticket) = current.issue() {
+            if let Some(ticket) = Self::live(&mut runs).issue() {
                 return ticket;
             }
-            *current = Run::start();
         }
+    }
+
+    /// The current run and those that ended lately, newest first.
+    pub fn all(&self) -> Vec<Arc<Run>> {
+        self.lock().iter().map(Arc::clone).collect()
+    }
+
+    /// What is known to be on disk of one of this gateway's runs; none when it is not one of them.
+    pub fn settled_below(&self, id: RunId) -> Option<u64> {
+        self.lock().iter().find(|run| run.id() == id).map(|run| run.settled_below())
+    }
+
+    /// The newest run, which is a new one when that has ended.
+    fn live(runs: &mut VecDeque<Arc<Run>>) -> &Arc<Run> {
+        if runs.front().is_none_or(|run| run.is_ended()) {
+            runs.push_front(Run::start());
+            runs.truncate(ENDED_RUNS);
+        }
+        #[allow(
+            clippy::indexing_slicing,
+            reason = "there is a newest run: it was pushed above if there was none"
+        )]
+        &runs[0]
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Arc<Run>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -133,6 +169,8 @@ pub struct Ticket {
     run: Arc<Run>,
     number: u64,
     settled: bool,
+    /// When what its submission may wait for Redis is used up; begins with the first wait.
+    deadline: OnceLock<Instant>,
 }
 
 impl Ticket {
@@ -144,6 +182,11 @@ impl Ticket {
     /// Its place.
     pub const fn number(&self) -> u64 {
         self.number
+    }
+
+    /// When all waits of its submission together have taken `timeout`.
+    pub(super) fn deadline(&self, timeout: Duration) -> Instant {
+        *self.deadline.get_or_init(|| Instant::now() + timeout)
     }
 
     /// The record is on disk, or there is none.

@@ -1,0 +1,42 @@
+# `make test` is everything that must pass; nothing hides elsewhere.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+BUF := target/tools/node_modules/.bin/buf
+
+.PHONY: help test tools fmt clippy proto cargo-test run
+
+help: ## Lists the targets.
+	@sed -nE 's/^([a-z-]+):.*## (.*)$$/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+test: tools ## Everything that must pass; installs what the machine lacks, and says so.
+	@$(MAKE) --no-print-directory fmt
+	@$(MAKE) --no-print-directory clippy
+	@$(MAKE) --no-print-directory proto
+	@$(MAKE) --no-print-directory cargo-test
+	@echo "==> make test: all of it passed"
+
+tools: ## Installs what tests need and the machine lacks.
+	@echo "==> tools"
+	@scripts/install-tools
+
+fmt: ## Formatting.
+	@echo "==> cargo fmt --check"
+	@cargo fmt --check
+
+clippy: ## Lints, warnings denied.
+	@echo "==> cargo clippy --all-targets -- -D warnings"
+	@cargo clippy --locked --all-targets -- -D warnings
+
+proto: tools ## The contracts, by buf's STANDARD rules.
+	@echo "==> buf lint proto"
+	@$(BUF) lint proto
+
+cargo-test: ## Unit tests, whole-gateway tests, browser tests.
+	@echo "==> cargo test"
+	@cargo test --locked
+
+run: ## All roles in one process.
+	@cargo run --release

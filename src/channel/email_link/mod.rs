@@ -1,0 +1,133 @@
+//! Links in mails: `/r/{token}` that we made, `/m/{brand}/{survey}` that a mail tool built.
+//!
+//! Takes: a visit to a link, and the form that its page sends. Gives: pages, and a submission for each form.
+//! Refuses: tokens and signatures that are not ours (the page of a broken link); an expired one still asks, and its
+//! answer is held.
+//! Bounds: a body and its fields as configured; opening a link stores nothing and asks nobody.
+
+mod mail_tool;
+#[cfg(test)]
+mod tests;
+
+use bytes::Bytes;
+
+use self::mail_tool::MailToolLink;
+use crate::{
+    channel::{
+        Reply, link,
+        page::{self, Context, Fields, Invitation, Known, Sheet, Visit},
+    },
+    intake::Submission,
+    outcome::{Reason, Receipt, Refusal},
+    survey::Channel,
+};
+
+/// A link that was opened: what it asks, and the score that it preselects.
+#[derive(Clone, Debug)]
+pub struct OpenedLink {
+    /// What it asks, and who vouches for it.
+    pub invitation: Invitation,
+    score: Option<i32>,
+    action: String,
+}
+
+/// `GET` and `HEAD`: the survey page; for somebody known to have answered, what they answered. Stores nothing.
+///
+/// `known` is what the gateway knows of earlier answers through this link; none when it knows of none.
+pub fn get(opened: &OpenedLink, context: &Context<'_>, visit: &Visit<'_>, known: Option<&Known>) -> Reply {
+    let query = Fields::of_query(visit.query);
+    let sheet = opened.sheet(context, visit, &query);
+    match known {
+        Some(known) if query.get("change").is_none() => sheet.known(known),
+        _ => sheet.ask(&page::preselected(&opened.invitation.survey, opened.score, &query)),
+    }
+}
+
+/// `POST`: hands what the form says, or why it cannot be read, to `submit`, and shows what became of it.
+pub async fn post(
+    context: &Context<'_>,
+    visit: &Visit<'_>,
+    body: Bytes,
+    submit: impl AsyncFnOnce(Result<Submission, Refusal>) -> Result<Receipt, Refusal>,
+) -> Reply {
+    let read = OpenedLink::open(context, visit);
+    let fields = match &read {
+        Ok(_) => Fields::read(visit.headers, body, context.form_fields).await,
+        Err(refusal) => Err(refusal.clone()),
+    };
+    let submission = match (&read, &fields) {
+        (Ok(opened), Ok(fields)) => Ok(opened.submission(fields)),
+        (Err(refusal), _) | (_, Err(refusal)) => Err(refusal.clone()),
+    };
+    let outcome = submit(submission).await;
+    match (read, outcome) {
+        (Ok(opened), outcome) => {
+            let fields = fields.unwrap_or_default();
+            opened.sheet(context, visit, &fields).answer(&fields, &outcome)
+        }
+        (Err(refusal), outcome) => refused(context, visit, &outcome.err().unwrap_or(refusal)),
+    }
+}
+
+/// The page for a link that cannot be opened.
+pub fn refused(context: &Context<'_>, visit: &Visit<'_>, refusal: &Refusal) -> Reply {
+    let segments = page::segments(visit.path);
+    let brand = segments.get(1).filter(|_| segments.first().is_some_and(|first| first == "m"));
+    page::refused(context, visit, brand.map(String::as_str), refusal)
+}
+
+impl OpenedLink {
+    /// Opens the link of a visit.
+    ///
+    /// # Errors
+    /// `bad_token` for a token or signature that is not ours, `not_found` for a path that is no link, `invalid` for
+    /// references that cannot be read, and what [`Reason`] says of surveys that are not there or closed.
+    pub fn open(context: &Context<'_>, visit: &Visit<'_>) -> Result<Self, Refusal> {
+        let segments = page::segments(visit.path);
+        let segments: Vec<_> = segments.iter().map(String::as_str).collect();
+        match segments.as_slice() {
+            ["r", token, rest @ ..] if rest.len() <= 1 => {
+                let invitation = by_token(context, token)?;
+                Ok(Self::new(invitation, page::relative(visit.path, token, rest.len()), rest))
+            }
+            ["m", brand, survey, rest @ ..] if rest.len() <= 1 => {
+                let link = MailToolLink { brand, survey, query: visit.query, source: visit.source };
+                let invitation = link.open(context)?;
+                let path = page::relative(visit.path, survey, rest.len());
+                Ok(Self::new(invitation, format!("{path}?{}", visit.query), rest))
+            }
+            _ => Err(Refusal::new(Reason::NotFound, "there is no such page")),
+        }
+    }
+
+    fn new(invitation: Invitation, action: String, rest: &[&str]) -> Self {
+        let score = rest.first().and_then(|segment| page::score_of(segment));
+        Self { invitation, score, action }
+    }
+
+    /// The submission that its filled form is.
+    pub fn submission(&self, fields: &Fields) -> Submission {
+        let invitation = &self.invitation;
+        // Where the references say whose answer it is, a second page must not count as a second answer.
+        let key = (!invitation.is_identified())
+            .then(|| invitation.link_key().unwrap_or_else(|| page::form_key(fields)));
+        invitation.submission(fields, key)
+    }
+
+    /// The link's pages. `fields` are those of the query, or of the form that was sent: what was chosen there is the
+    /// page's language, and its key goes on.
+    fn sheet(&self, context: &Context<'_>, visit: &Visit<'_>, fields: &Fields) -> Sheet {
+        let mut sheet = Sheet::new(context, visit, self.invitation.clone(), fields.last("lang"));
+        sheet.action.clone_from(&self.action);
+        let needs_key = !self.invitation.is_identified() && self.invitation.link_key().is_none();
+        if needs_key {
+            sheet.carry_key(page::form_key(fields));
+        }
+        sheet
+    }
+}
+
+fn by_token(context: &Context<'_>, token: &str) -> Result<Invitation, Refusal> {
+    let token = link::open(&context.catalog.link_keys, token)?;
+    Invitation::of_token(context, Channel::Email, token)
+}

@@ -1,0 +1,102 @@
+//! `Submit` and `SubmitStream`.
+
+use std::{pin::Pin, sync::Arc};
+
+use futures_util::{Stream, StreamExt, stream};
+use tonic::{Request, Response, Status, Streaming, metadata::MetadataMap};
+
+use super::{decode::decode, render};
+use crate::{
+    catalog::{Action, ApiKey},
+    channel::{Edge, authorize},
+    outcome::{Reason, Receipt, Refusal},
+    proto::collector::v1::{
+        Result as ItemResult, Submission, SubmitRequest, SubmitResponse, SubmitStreamRequest,
+        SubmitStreamResponse, collector_service_server::CollectorService, result,
+    },
+    survey::Channel,
+};
+
+/// Results that are ready together go out together, at the most so many.
+const RESULTS_TOGETHER: usize = 256;
+
+/// The collector's service.
+#[derive(Clone, Debug)]
+pub struct Collector(Edge);
+
+impl Collector {
+    /// The service on an edge.
+    pub const fn new(edge: Edge) -> Self {
+        Self(edge)
+    }
+
+    fn authorize(&self, metadata: &MetadataMap) -> Result<Arc<ApiKey>, Status> {
+        let authorization = metadata.get("authorization").and_then(|value| value.to_str().ok());
+        authorize(&self.0.catalog.load(), authorization, Action::Submit)
+            .map_err(|refusal| render::status(&self.0.intake.refuse(Channel::Api, None, refusal)))
+    }
+
+    async fn take(&self, submission: Option<Submission>, key: &Arc<ApiKey>) -> Result<Receipt, Refusal> {
+        let Some(submission) = submission else {
+            let refusal = Refusal::new(Reason::Malformed, "the request holds no submission");
+            return Err(self.0.intake.refuse(Channel::Api, Some(&key.brand), refusal));
+        };
+        self.0.intake.submit(decode(submission, key, &self.0.settings.identity_key)).await
+    }
+
+    async fn item(
+        self,
+        request: Result<SubmitStreamRequest, Status>,
+        key: Arc<ApiKey>,
+    ) -> Result<ItemResult, Status> {
+        let SubmitStreamRequest { sequence, submission } = request?;
+        let kind = match self.take(submission, &key).await {
+            Ok(receipt) => result::Kind::Receipt(render::receipt(&receipt)),
+            Err(refusal) => result::Kind::Error(render::item_error(&refusal)),
+        };
+        Ok(ItemResult { sequence, kind: Some(kind) })
+    }
+}
+
+type Results = Pin<Box<dyn Stream<Item = Result<SubmitStreamResponse, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl CollectorService for Collector {
+    async fn submit(&self, request: Request<SubmitRequest>) -> Result<Response<SubmitResponse>, Status> {
+        let key = self.authorize(request.metadata())?;
+        let taken = self.take(request.into_inner().submission, &key).await;
+        let receipt = taken.map_err(|refusal| render::status(&refusal))?;
+        Ok(Response::new(SubmitResponse { receipt: Some(render::receipt(&receipt)) }))
+    }
+
+    type SubmitStreamStream = Results;
+
+    async fn submit_stream(
+        &self,
+        request: Request<Streaming<SubmitStreamRequest>>,
+    ) -> Result<Response<Results>, Status> {
+        let key = self.authorize(request.metadata())?;
+        let collector = self.clone();
+        let in_flight = self.0.settings.grpc.in_flight;
+        let results = request
+            .into_inner()
+            .map(move |item| collector.clone().item(item, Arc::clone(&key)))
+            .buffer_unordered(in_flight)
+            .ready_chunks(RESULTS_TOGETHER)
+            .flat_map(|ready| stream::iter(together(ready)));
+        Ok(Response::new(Box::pin(results)))
+    }
+}
+
+/// One message for the results, then the error that ended the stream, if one did.
+fn together(ready: Vec<Result<ItemResult, Status>>) -> Vec<Result<SubmitStreamResponse, Status>> {
+    let (mut results, mut broken) = (Vec::with_capacity(ready.len()), None);
+    for item in ready {
+        match item {
+            Ok(result) => results.push(result),
+            Err(status) => broken = Some(status),
+        }
+    }
+    let whole = (!results.is_empty()).then_some(Ok(SubmitStreamResponse { results }));
+    whole.into_iter().chain(broken.map(Err)).collect()
+}

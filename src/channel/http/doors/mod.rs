@@ -1,0 +1,13 @@
+//! The few lines between a route and its channel: read the body, submit, reply.
+
+mod people;
+mod phone;
+mod programs;
+mod widget;
+
+pub(super) use self::{
+    people::{form_page, form_post, link_page, link_post},
+    phone::{event, twilio},
+    programs::links,
+    widget::{beacon, definition, preflight},
+};

@@ -1,0 +1,107 @@
+//! Pages: links in mails and site forms.
+
+use std::net::IpAddr;
+
+use http::request::Parts;
+
+use crate::{
+    catalog::Catalog,
+    channel::{
+        Edge, email_link,
+        http::{Reply, Request},
+        page::{self, Context, Known, Visit},
+        site_form,
+    },
+    intake::Submission,
+    outcome::{Receipt, Refusal},
+    survey::Channel,
+};
+
+/// `GET /r/…` and `/m/…`.
+pub(in crate::channel::http) async fn link_page(edge: &Edge, request: Request) -> Reply {
+    let catalog = edge.catalog.load_full();
+    let context = context(edge, &catalog);
+    let visit = visit(&request.parts, request.source);
+    match email_link::OpenedLink::open(&context, &visit) {
+        Ok(opened) => {
+            let known = edge.intake.known(opened.submission(&page::Fields::default())).await;
+            let known = known.map(|scores| Known { scores });
+            email_link::get(&opened, &context, &visit, known.as_ref())
+        }
+        Err(refusal) => email_link::refused(&context, &visit, &refusal),
+    }
+}
+
+/// `POST /r/…` and `/m/…`.
+pub(in crate::channel::http) async fn link_post(edge: &Edge, request: Request) -> Reply {
+    let catalog = edge.catalog.load_full();
+    let context = context(edge, &catalog);
+    let source = request.source;
+    let head = request.parts.clone();
+    match request.read(edge.settings.http.body_bytes, &edge.settings.http).await {
+        Ok((parts, body)) => {
+            let submit = async |read| submit(edge, Channel::Email, read).await;
+            email_link::post(&context, &visit(&parts, source), body, submit).await
+        }
+        Err(refusal) => {
+            let refusal = edge.intake.refuse(Channel::Email, None, refusal);
+            email_link::refused(&context, &visit(&head, source), &refusal)
+        }
+    }
+}
+
+/// `GET /f/…`.
+pub(in crate::channel::http) fn form_page(edge: &Edge, request: &Request) -> Reply {
+    let catalog = edge.catalog.load_full();
+    site_form::get(&context(edge, &catalog), &visit(&request.parts, request.source))
+}
+
+/// `POST /f/…`.
+pub(in crate::channel::http) async fn form_post(edge: &Edge, request: Request) -> Reply {
+    let catalog = edge.catalog.load_full();
+    let context = context(edge, &catalog);
+    let source = request.source;
+    let head = request.parts.clone();
+    match request.read(edge.settings.http.body_bytes, &edge.settings.http).await {
+        Ok((parts, body)) => {
+            let submit = async |read| submit(edge, Channel::Form, read).await;
+            site_form::post(&context, &visit(&parts, source), body, submit).await
+        }
+        Err(refusal) => {
+            let refusal = edge.intake.refuse(Channel::Form, None, refusal);
+            page::refused(&context, &visit(&head, source), None, &refusal)
+        }
+    }
+}
+
+async fn submit(
+    edge: &Edge,
+    channel: Channel,
+    read: Result<Submission, Refusal>,
+) -> Result<Receipt, Refusal> {
+    match read {
+        Ok(submission) => edge.intake.submit(submission).await,
+        Err(refusal) => Err(edge.intake.refuse(channel, None, refusal)),
+    }
+}
+
+/// What pages are made from.
+pub(super) fn context<'a>(edge: &'a Edge, catalog: &'a Catalog) -> Context<'a> {
+    let bounds = &edge.settings.http;
+    Context {
+        catalog,
+        identity_key: &edge.settings.identity_key,
+        form_fields: bounds.form_fields,
+        text_chars: bounds.text_chars,
+        now: edge.clock.now(),
+    }
+}
+
+pub(super) fn visit(parts: &Parts, source: IpAddr) -> Visit<'_> {
+    Visit {
+        path: parts.uri.path(),
+        query: parts.uri.query().unwrap_or_default(),
+        headers: &parts.headers,
+        source,
+    }
+}

@@ -1,0 +1,64 @@
+//! Calls: Twilio's and SignalWire's webhooks, and events of somebody's own exchange.
+
+use crate::{
+    catalog::{Action, Catalog},
+    channel::{
+        Edge,
+        http::{Reply, Request, quota_fields, reply},
+        ivr::{self, Desk, events::Taken},
+        json::{json_body, problem, program},
+    },
+    outcome::Refusal,
+    survey::Channel,
+};
+
+/// `POST /ivr/twilio/{brand}/{survey}`.
+pub(in crate::channel::http) async fn twilio(
+    edge: &Edge,
+    request: Request,
+    brand: &str,
+    survey: &str,
+) -> Reply {
+    let catalog = edge.catalog.load_full();
+    match request.read(edge.settings.http.body_bytes, &edge.settings.http).await {
+        Ok((parts, body)) => {
+            let request =
+                ivr::twilio::Request { brand, survey, uri: &parts.uri, headers: &parts.headers, body: &body };
+            ivr::twilio::turn(desk(edge, &catalog), request, |submission| edge.intake.submit(submission))
+                .await
+        }
+        Err(refusal) => ivr::twilio::unread(&edge.intake.refuse(Channel::Ivr, None, refusal)),
+    }
+}
+
+/// `POST /v1/ivr/events`.
+pub(in crate::channel::http) async fn event(edge: &Edge, request: Request) -> Reply {
+    let trace = request.trace.clone();
+    match take_event(edge, request).await {
+        Ok(taken) => {
+            let mut reply = reply(taken.status(), "application/json", taken.to_json().to_string());
+            let quota = taken.receipt.as_ref().and_then(|receipt| receipt.quota.as_ref());
+            quota_fields(reply.headers_mut(), quota);
+            reply
+        }
+        Err(refusal) => problem(&refusal, &trace),
+    }
+}
+
+async fn take_event(edge: &Edge, request: Request) -> Result<Taken, Refusal> {
+    let refuse = |refusal| edge.intake.refuse(Channel::Ivr, None, refusal);
+    let catalog = edge.catalog.load_full();
+    let key = program(edge, &request, Action::Submit).map_err(refuse)?;
+    json_body(&request, &["application/json"]).map_err(refuse)?;
+    let (_, body) = request.read(edge.settings.http.body_bytes, &edge.settings.http).await.map_err(refuse)?;
+    ivr::events::take(desk(edge, &catalog), &key, &body, |submission| edge.intake.submit(submission)).await
+}
+
+fn desk<'a>(edge: &'a Edge, catalog: &'a Catalog) -> Desk<'a> {
+    Desk {
+        catalog,
+        identity_key: &edge.settings.identity_key,
+        ledger: edge.intake.ledger(),
+        form_fields: edge.settings.http.form_fields,
+    }
+}

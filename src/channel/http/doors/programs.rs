@@ -1,0 +1,33 @@
+//! Links for programs.
+
+use bytes::Bytes;
+use http::StatusCode;
+
+use crate::{
+    catalog::Action,
+    channel::{
+        Edge,
+        http::{Reply, Request, reply},
+        json::{json_body, problem, program},
+        link::make_links,
+    },
+    outcome::Refusal,
+};
+
+/// `POST /v1/links`.
+pub(in crate::channel::http) async fn links(edge: &Edge, request: Request) -> Reply {
+    let trace = request.trace.clone();
+    match make(edge, request).await {
+        Ok(links) => reply(StatusCode::CREATED, "application/json", links),
+        Err(refusal) => problem(&refusal, &trace),
+    }
+}
+
+async fn make(edge: &Edge, request: Request) -> Result<Bytes, Refusal> {
+    let bounds = &edge.settings.http;
+    let catalog = edge.catalog.load_full();
+    let key = program(edge, &request, Action::Links)?;
+    json_body(&request, &["application/json"])?;
+    let (_, body) = request.read(bounds.batch_bytes, bounds).await?;
+    make_links(&catalog, &edge.settings.identity_key, bounds.batch_items, edge.clock.now(), &key, &body)
+}

@@ -1,0 +1,15 @@
+//! HTTP: connections, requests with bounded bodies, the table of routes, replies.
+
+mod body;
+mod doors;
+mod reply;
+mod request;
+mod routes;
+mod server;
+mod source;
+
+pub use self::server::serve;
+pub(crate) use self::{
+    reply::{Reply, allow, no_content, quota_fields, reply, retry_after},
+    request::{Request, TraceId},
+};

@@ -1,0 +1,143 @@
+//! A request as the routes see it.
+
+use std::{borrow::Cow, net::IpAddr};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, Method, request::Parts};
+use hyper::body::Incoming;
+use percent_encoding::percent_decode_str;
+
+use super::body;
+use crate::{
+    config::settings,
+    outcome::{Reason, Refusal},
+};
+
+/// A request whose body is not read yet.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) parts: Parts,
+    /// Where it came from, trusted proxies seen through.
+    pub(crate) source: IpAddr,
+    pub(crate) trace: TraceId,
+    body: Incoming,
+}
+
+impl Request {
+    pub(crate) fn new(request: http::Request<Incoming>, source: IpAddr) -> Self {
+        let (parts, body) = request.into_parts();
+        let trace = TraceId::of(&parts.headers);
+        Self { parts, source, trace, body }
+    }
+
+    pub(crate) const fn method(&self) -> &Method {
+        &self.parts.method
+    }
+
+    pub(crate) fn raw_query(&self) -> Option<&str> {
+        self.parts.uri.query()
+    }
+
+    /// A header that is readable text.
+    pub(crate) fn header(&self, name: &HeaderName) -> Option<&str> {
+        self.parts.headers.get(name)?.to_str().ok()
+    }
+
+    /// The media type, in lower case and without parameters; empty when there is none.
+    pub(crate) fn media_type(&self) -> String {
+        let full = self.header(&http::header::CONTENT_TYPE).unwrap_or_default();
+        full.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+    }
+
+    /// Reads the body, at most so many bytes in the configured time.
+    ///
+    /// # Errors
+    /// [`Reason::TooLarge`], [`Reason::BodyTimeout`], [`Reason::ClientGone`], [`Reason::UnsupportedMediaType`] for
+    /// an encoded one.
+    pub(crate) async fn read(self, bytes: usize, bounds: &settings::Http) -> Result<(Parts, Bytes), Refusal> {
+        let body = body::read(&self.parts.headers, self.body, bytes, bounds.body_timeout).await?;
+        Ok((self.parts, body))
+    }
+
+    /// The path's segments, percent-decoded; a trailing slash is ignored.
+    ///
+    /// # Errors
+    /// [`Reason::Malformed`] when the decoded bytes are no UTF-8 or a percent sign stands alone.
+    pub(crate) fn segments(path: &str) -> Result<Vec<Cow<'_, str>>, Refusal> {
+        let path = path.strip_prefix('/').unwrap_or(path);
+        let path = path.strip_suffix('/').unwrap_or(path);
+        path.split('/').map(segment).collect()
+    }
+}
+
+fn segment(raw: &str) -> Result<Cow<'_, str>, Refusal> {
+    let broken = || Refusal::new(Reason::Malformed, "the path's percent-encoding is broken");
+    if !has_whole_escapes(raw) {
+        return Err(broken());
+    }
+    percent_decode_str(raw).decode_utf8().map_err(|_| broken())
+}
+
+/// Whether each percent sign is followed by two hex digits.
+pub(crate) fn has_whole_escapes(raw: &str) -> bool {
+    raw.split('%')
+        .skip(1)
+        .all(|rest| matches!(rest.as_bytes(), [a, b, ..] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit()))
+}
+
+/// Names a request in replies and logs: the trace id of a W3C `traceparent`, else a random one; 32 lower hex digits.
+#[derive(Clone, Debug)]
+pub(crate) struct TraceId(String);
+
+impl TraceId {
+    fn of(headers: &HeaderMap) -> Self {
+        let given = headers.get("traceparent").and_then(|value| value.to_str().ok()).and_then(trace_id);
+        Self(given.map_or_else(|| hex::encode(rand::random::<[u8; 16]>()), str::to_owned))
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// `00-<32 hex>-<16 hex>-<2 hex>`, lower case; all zeros and version ff are invalid.
+fn trace_id(traceparent: &str) -> Option<&str> {
+    let mut fields = traceparent.split('-');
+    let (version, trace, span, flags) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
+    let is_hex = |text: &str, length| {
+        text.len() == length && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    let whole = is_hex(version, 2) && version != "ff" && is_hex(span, 16) && is_hex(flags, 2);
+    (whole && is_hex(trace, 32) && trace.bytes().any(|byte| byte != b'0')).then_some(trace)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_traceparent_gives_its_trace_id_and_a_broken_one_none() {
+        let id = "4bf92f3577b34da6a3ce929d0e0e4736";
+        assert_eq!(trace_id(&format!("00-{id}-00f067aa0ba902b7-01")), Some(id));
+        assert_eq!(trace_id(&format!("cc-{id}-00f067aa0ba902b7-01-new")), Some(id));
+        for bad in [
+            "",
+            "00",
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+        ] {
+            assert_eq!(trace_id(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_split_and_decoded() {
+        let segments = |path| Request::segments(path).map(|all| all.join("|"));
+        assert_eq!(segments("/r/v4.local.abc/10/").unwrap(), "r|v4.local.abc|10");
+        assert_eq!(segments("/f/ac%6de/x%2Fy").unwrap(), "f|acme|x/y");
+        for bad in ["/r/%", "/r/%4", "/r/%zz", "/r/%ff"] {
+            assert_eq!(segments(bad).unwrap_err().reason, Reason::Malformed, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! The listener: a bounded number of connections, a bounded time for each head.
+
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::{conn::auto, graceful::GracefulShutdown},
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{Reply, Request, routes, source::Proxies};
+use crate::channel::Edge;
+
+/// A pause after a failed accept (no file descriptors left, for one), so that it does not spin.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Serves until told to stop; then lets the requests in flight finish, as long as `drain` allows.
+pub async fn serve(listener: TcpListener, edge: Edge, stop: CancellationToken, drain: Duration) {
+    let server = Arc::new(Server::new(edge));
+    let graceful = GracefulShutdown::new();
+    let connections = TaskTracker::new();
+    loop {
+        let accepted = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = server.accept(&listener) => accepted,
+        };
+        let Some((stream, peer, place)) = accepted else { continue };
+        connections.spawn(Arc::clone(&server).connection(stream, peer, place, &graceful));
+    }
+    drop(listener);
+    if tokio::time::timeout(drain, graceful.shutdown()).await.is_err() {
+        tracing::warn!(open = connections.len(), "connections were still open when the drain time was over");
+    }
+}
+
+struct Server {
+    edge: Edge,
+    proxies: Proxies,
+    places: Arc<Semaphore>,
+    http: auto::Builder<TokioExecutor>,
+}
+
+impl Server {
+    fn new(edge: Edge) -> Self {
+        let bounds = &edge.settings.http;
+        let mut http = auto::Builder::new(TokioExecutor::new());
+        http.http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(bounds.header_timeout)
+            .max_headers(bounds.head_fields)
+            .max_buf_size(bounds.head_bytes.max(8192));
+        http.http2()
+            .timer(TokioTimer::new())
+            .max_header_list_size(u32::try_from(bounds.head_bytes).unwrap_or(u32::MAX))
+            .max_concurrent_streams(256)
+            .keep_alive_interval(Some(Duration::from_secs(30)));
+        Self {
+            proxies: Proxies::new(edge.settings.trusted_proxies.clone()),
+            places: Arc::new(Semaphore::new(bounds.connections)),
+            http,
+            edge,
+        }
+    }
+
+    /// Waits for a place first: what is over the bound waits in the kernel's queue.
+    async fn accept(&self, listener: &TcpListener) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+        let place = Arc::clone(&self.places).acquire_owned().await.ok()?;
+        match listener.accept().await {
+            Ok((stream, peer)) => Some((stream, peer, place)),
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                None
+            }
+        }
+    }
+
+    fn connection(
+        self: Arc<Self>,
+        stream: TcpStream,
+        peer: SocketAddr,
+        place: OwnedSemaphorePermit,
+        graceful: &GracefulShutdown,
+    ) -> impl Future<Output = ()> + use<> {
+        let server = Arc::clone(&self);
+        let service = service_fn(move |request| {
+            let server = Arc::clone(&server);
+            async move { Ok::<_, Infallible>(server.answer(request, peer).await) }
+        });
+        let nodelay = stream.set_nodelay(true);
+        let connection = self.http.serve_connection(TokioIo::new(stream), service).into_owned();
+        let watched = graceful.watch(connection);
+        async move {
+            let _place = place;
+            if let Err(error) = nodelay {
+                tracing::debug!(%error, "TCP_NODELAY could not be set");
+            }
+            if let Err(error) = watched.await {
+                tracing::debug!(%error, "a connection broke off");
+            }
+        }
+    }
+
+    async fn answer(&self, request: http::Request<Incoming>, peer: SocketAddr) -> Reply {
+        let source = self.proxies.source(peer.ip(), request.headers());
+        routes::answer(&self.edge, Request::new(request, source)).await
+    }
+}

@@ -1,0 +1,78 @@
+//! The phone: a caller's keypad, spoken for by a telephony provider (Twilio, SignalWire) or by somebody's own
+//! exchange (Asterisk, FreeSWITCH, Amazon Connect).
+//!
+//! - takes: signed webhooks, one a turn of a call ([`twilio::turn`]); JSON events with an API key ([`events::take`]).
+//! - gives: one [`Submission`](crate::intake::Submission) for each key that is an answer, as soon as it is pressed, so
+//!   that hanging up keeps what was said; its key is call id and question. Then TwiML, or the receipt and the next question.
+//! - refuses: a missing or wrong signature; an unknown or closed survey; references that are none.
+//! - bounds: a question is asked three times, an answer that finds no room is offered four times, a form has as many
+//!   fields as the configuration allows; bodies are bounded where they are read.
+//!
+//! No turn is remembered here. Where a call stands is in the URL that the provider is told to call next, and the
+//! provider signs that URL; so any gateway can take any turn, and a retried turn gets the same TwiML byte for byte.
+
+pub mod dialogue;
+pub mod events;
+pub mod keypad;
+pub mod twilio;
+
+mod caller;
+mod words;
+
+#[cfg(test)]
+mod fixtures;
+
+use crate::{
+    catalog::{Brand, Catalog, IdentityKey},
+    intake::Subject,
+    outcome::{Ledger, Outcome, Reason},
+    survey::{Channel, Language, Question, Survey},
+};
+
+/// What both dialects need to know.
+#[derive(Clone, Copy, Debug)]
+pub struct Desk<'a> {
+    /// Brands, surveys, telephony accounts.
+    pub catalog: &'a Catalog,
+    /// Hashes the callers' numbers.
+    pub identity_key: &'a IdentityKey,
+    /// Counts what is refused before it is a submission; submissions are counted by whoever takes them.
+    pub ledger: &'a Ledger,
+    /// Fields of a form.
+    pub form_fields: usize,
+}
+
+impl Desk<'_> {
+    /// Books a request that never became a submission. The brand is a known one, or none.
+    fn reject(&self, brand: Option<&Brand>, reason: Reason) {
+        let mut in_flight = self.ledger.receive(Channel::Ivr);
+        if let Some(brand) = brand {
+            in_flight.brand(&brand.id);
+        }
+        in_flight.end(Outcome::Rejected, Some(reason));
+    }
+}
+
+/// Why a survey cannot be answered by phone at present.
+fn closed(survey: &Survey) -> Option<Reason> {
+    if !survey.live {
+        return Some(Reason::SurveyClosed);
+    }
+    (!survey.channels.contains(&Channel::Ivr)).then_some(Reason::ChannelClosed)
+}
+
+/// A question's words as they are spoken.
+fn spoken(
+    question: &Question,
+    survey: &Survey,
+    brand: &Brand,
+    subject: Option<&Subject>,
+    language: &Language,
+) -> String {
+    let subject = subject.map_or("", |subject| subject.reference.as_str());
+    question
+        .text
+        .get(language, &survey.default_language)
+        .replace("{brand}", &brand.name)
+        .replace("{subject}", subject)
+}

@@ -1,0 +1,255 @@
+//! The URL of a turn. It names brand and survey, carries the operator's query through the whole call byte for byte, and
+//! after it where the call stands:
+//!
+//! ```text
+//! {public_base_url}/ivr/twilio/acme/support-nps?lang=de&interaction=t-1&vg_step=recommend&vg_try=1&vg_score=recommend.9
+//! └ the brand's ┘└ path as called             ┘└ the operator's       ┘└ ours, from `vg_step` on                     ┘
+//! ```
+//!
+//! The provider signs the URL that it calls, so what stands in it is as trustworthy as the signature. The base may have
+//! a path prefix; the path that reached us is appended to it, so a proxy that serves the gateway under a prefix has to
+//! take the prefix off.
+
+use std::borrow::Cow;
+
+use super::super::dialogue::{LoneOne, Place};
+
+/// Where our part of a query begins.
+const STEP: &str = "vg_step=";
+
+/// A URL as it was called.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Address<'a> {
+    base: &'a str,
+    path: &'a str,
+    query: Option<&'a str>,
+}
+
+/// Where a call stands, and an answer that has not found room yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct State {
+    /// The question that was asked last.
+    pub place: Place,
+    /// The keys that were pressed, when storing what they say is tried again.
+    pub waiting: Option<Waiting>,
+}
+
+/// Keys whose answer found no room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Waiting {
+    /// The keys.
+    pub keys: String,
+    /// How often it was tried before.
+    pub tries: u8,
+}
+
+impl<'a> Address<'a> {
+    /// The URL of a request: the brand's public base, then path and query as they came.
+    pub(super) fn new(base: &'a str, path: &'a str, query: Option<&'a str>) -> Self {
+        Self { base: base.trim_end_matches('/'), path, query }
+    }
+
+    /// The URL that the signature covers.
+    pub(super) fn url(&self) -> String {
+        match self.query {
+            None => format!("{}{}", self.base, self.path),
+            Some(query) => format!("{}{}?{query}", self.base, self.path),
+        }
+    }
+
+    /// The URL for the log: no user, no password, and of the query only values that name no person.
+    pub(super) fn redacted(&self) -> String {
+        const SHOWN: [&str; 4] = ["lang", "interaction", "vg_step", "vg_try"];
+        let base = match self.base.split_once("://").zip(self.base.rsplit_once('@')) {
+            Some(((scheme, _), (_, host))) => Cow::Owned(format!("{scheme}://[redacted]@{host}")),
+            None => Cow::Borrowed(self.base),
+        };
+        let Some(query) = self.query else { return format!("{base}{}", self.path) };
+        let pairs: Vec<_> = query
+            .split('&')
+            .map(|pair| match pair.split_once('=') {
+                Some((name, value)) if !SHOWN.contains(&name) && !value.is_empty() => {
+                    Cow::Owned(format!("{name}=[redacted]"))
+                }
+                _ => Cow::Borrowed(pair),
+            })
+            .collect();
+        format!("{base}{}?{}", self.path, pairs.join("&"))
+    }
+
+    /// The operator's value of a query parameter; none when it is absent or empty.
+    pub(super) fn operators(&self, name: &str) -> Option<Cow<'a, str>> {
+        let (query, _) = self.parts();
+        form_urlencoded::parse(query.unwrap_or("").as_bytes())
+            .find(|(given, value)| given == name && !value.is_empty())
+            .map(|(_, value)| value)
+    }
+
+    /// Where the call stands; none at its beginning.
+    pub(super) fn state(&self) -> Option<State> {
+        let (_, ours) = self.parts();
+        let mut state = State::default();
+        for (name, value) in form_urlencoded::parse(ours?.as_bytes()) {
+            state.read(&name, value.into_owned());
+        }
+        Some(state)
+    }
+
+    /// The URL of the turn that follows.
+    pub(super) fn of_next(&self, state: &State) -> String {
+        let (operators, _) = self.parts();
+        let operators = operators.filter(|query| !query.is_empty());
+        let between = if operators.is_some() { "&" } else { "" };
+        format!("{}{}?{}{between}{}", self.base, self.path, operators.unwrap_or(""), state.to_query())
+    }
+
+    /// The operator's query and ours. Ours is a tail, so the last beginning counts.
+    fn parts(&self) -> (Option<&'a str>, Option<&'a str>) {
+        let Some(query) = self.query else { return (None, None) };
+        let begins = |at: &usize| *at == 0 || query.as_bytes().get(at - 1) == Some(&b'&');
+        match query.rmatch_indices(STEP).map(|(at, _)| at).find(begins) {
+            None => (Some(query), None),
+            Some(at) => {
+                let (operators, ours) = query.split_at(at);
+                (Some(operators.strip_suffix('&').unwrap_or(operators)), Some(ours))
+            }
+        }
+    }
+}
+
+impl State {
+    /// Reads one of our parameters. One that we cannot have written is passed over.
+    fn read(&mut self, name: &str, value: String) {
+        match name {
+            "vg_step" => self.place.question = value,
+            "vg_try" => self.place.tries = value.parse().unwrap_or(u8::MAX),
+            "vg_one" if value == "kept" => self.place.one = Some(LoneOne::Kept),
+            "vg_one" if value == "open" => self.place.one = Some(LoneOne::Open),
+            "vg_score" => {
+                let score = value.rsplit_once('.').and_then(|(id, n)| Some((id.to_owned(), n.parse().ok()?)));
+                self.place.scores.extend(score);
+            }
+            "vg_keys" => self.waiting = Some(Waiting { keys: value, tries: 0 }),
+            "vg_wait" => {
+                if let Some(waiting) = &mut self.waiting {
+                    waiting.tries = value.parse().unwrap_or(u8::MAX);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn to_query(&self) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.append_pair("vg_step", &self.place.question);
+        if self.place.tries > 0 {
+            query.append_pair("vg_try", &self.place.tries.to_string());
+        }
+        match self.place.one {
+            None => {}
+            Some(LoneOne::Kept) => drop(query.append_pair("vg_one", "kept")),
+            Some(LoneOne::Open) => drop(query.append_pair("vg_one", "open")),
+        }
+        for (question, score) in &self.place.scores {
+            query.append_pair("vg_score", &format!("{question}.{score}"));
+        }
+        if let Some(waiting) = &self.waiting {
+            query.append_pair("vg_keys", &waiting.keys).append_pair("vg_wait", &waiting.tries.to_string());
+        }
+        query.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const PATH: &str = "/ivr/twilio/acme/support-nps";
+
+    fn state() -> State {
+        let scores = vec![("recommend".to_owned(), 10)];
+        let place = Place { question: "why".to_owned(), tries: 2, one: Some(LoneOne::Kept), scores };
+        State { place, waiting: Some(Waiting { keys: "1*".to_owned(), tries: 1 }) }
+    }
+
+    fn query_of(url: &str) -> Option<&str> {
+        url.split_once('?').map(|(_, query)| query)
+    }
+
+    #[test]
+    fn the_base_may_have_a_path_prefix_and_a_trailing_slash() {
+        let address = Address::new("https://acme.example/feedback/", PATH, Some("lang=de"));
+        assert_eq!(address.url(), "https://acme.example/feedback/ivr/twilio/acme/support-nps?lang=de");
+        assert_eq!(Address::new("https://a.example", PATH, None).url(), format!("https://a.example{PATH}"));
+    }
+
+    #[test]
+    fn the_operators_query_is_kept_byte_for_byte_through_all_turns() {
+        for query in [
+            "lang=de&interaction=t%2D1&subject=agent:a-7&x=It's+amazing&&=&y",
+            "respondent=crm-0815&vg_unknown=1",
+            "a=%zz&b=\u{e9}",
+            "xvg_step=5",
+        ] {
+            let first = Address::new("https://a.example", PATH, Some(query));
+            let second = first.of_next(&state());
+            assert!(second.contains(&format!("?{query}&vg_step=")), "{second}");
+            let third = Address::new("https://a.example", PATH, query_of(&second)).of_next(&state());
+            assert_eq!(third, second);
+        }
+    }
+
+    #[test]
+    fn a_call_without_a_query_gets_only_ours() {
+        for query in [None, Some("")] {
+            let next = Address::new("https://a.example", PATH, query).of_next(&State::default());
+            assert_eq!(next, format!("https://a.example{PATH}?vg_step="));
+        }
+    }
+
+    #[test]
+    fn what_is_ours_is_not_read_as_the_operators() {
+        let next = Address::new("https://a.example", PATH, Some("lang=fr&interaction=")).of_next(&state());
+        let address = Address::new("https://a.example", PATH, query_of(&next));
+        assert_eq!(address.operators("lang").as_deref(), Some("fr"));
+        assert_eq!(address.operators("interaction"), None);
+        assert_eq!(address.operators("vg_step"), None);
+    }
+
+    #[test]
+    fn the_log_shows_where_a_call_went_and_not_who_called() {
+        let address = Address::new(
+            "https://user:pass@acme.example:8443/f",
+            PATH,
+            Some("lang=de&respondent=crm-0815&subject=agent:a-7&interaction=t-1&phone=%2B41446681800&flag"),
+        );
+        assert_eq!(
+            address.redacted(),
+            "https://[redacted]@acme.example:8443/f/ivr/twilio/acme/support-nps\
+             ?lang=de&respondent=[redacted]&subject=[redacted]&interaction=t-1&phone=[redacted]&flag"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn a_state_survives_its_way_through_a_url(
+            question in "[a-z][a-z0-9._-]{0,20}|\\PC{1,8}",
+            tries in 0_u8..4,
+            one in proptest::option::of(prop_oneof![Just(LoneOne::Kept), Just(LoneOne::Open)]),
+            scores in proptest::collection::vec(("[a-z.]{1,8}", -1_i32..11), 0..3),
+            waiting in proptest::option::of(("[0-9#*]{0,3}", 0_u8..4)),
+            operators in proptest::option::of("[a-z=&%+]{0,20}"),
+        ) {
+            let waiting = waiting.map(|(keys, tries)| Waiting { keys, tries });
+            let state = State { place: Place { question, tries, one, scores }, waiting };
+            let first = Address::new("https://a.example", PATH, operators.as_deref());
+            let next = first.of_next(&state);
+            let second = Address::new("https://a.example", PATH, query_of(&next));
+            prop_assert_eq!(second.url(), next.clone());
+            prop_assert_eq!(second.state(), Some(state));
+            prop_assert_eq!(second.of_next(&State::default()), first.of_next(&State::default()));
+        }
+    }
+}

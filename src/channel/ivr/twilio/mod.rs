@@ -1,0 +1,195 @@
+//! Twilio, and SignalWire, which speaks the same dialect: a signed webhook for each turn of a call, TwiML back.
+//!
+//! A caller always hears something. What cannot be asked (no such survey, closed, references that are none) is
+//! apologized for with 200, because a provider does not speak what it gets with an error status; the operator reads why
+//! in the log. An answer that finds no room (429, 503) is not given up: the caller is asked for a moment, and the same
+//! keys come back in the URL of a redirect, to this gateway or another; only a caller who hangs up in that moment is lost,
+//! and is counted as `limited`. After the last try the status is the refusal's own, so that the provider goes to its
+//! fallback URL and reports the call.
+//!
+//! A status callback that is sent here by mistake gets an empty response. GET is not for us: a GET webhook would put keys
+//! and numbers into access logs.
+
+mod address;
+mod call;
+mod form;
+mod signature;
+mod twiml;
+mod voice;
+
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderValue, Response, StatusCode, Uri,
+    header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER},
+};
+use http_body_util::Full;
+
+use self::{address::Address, call::Call, form::Form, signature::Body, twiml::Twiml};
+use super::{Desk, closed, dialogue};
+use crate::{
+    catalog::Brand,
+    intake::Submission,
+    outcome::{Outcome, Reason, Receipt, Refusal},
+};
+
+/// How often an answer that finds no room is tried again.
+const TRIED_AGAIN: u8 = 3;
+
+/// Seconds before such an answer is tried again, whatever the refusal says: a caller waits no longer.
+const PAUSE_S: std::ops::RangeInclusive<u64> = 1..=8;
+
+/// A reply to an HTTP request.
+pub type Reply = Response<Full<Bytes>>;
+
+/// A webhook, as it came.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// Brand of the path, decoded.
+    pub brand: &'a str,
+    /// Survey of the path, decoded.
+    pub survey: &'a str,
+    /// Path and query, as they came.
+    pub uri: &'a Uri,
+    /// Its head.
+    pub headers: &'a HeaderMap,
+    /// Its body, whole and bounded.
+    pub body: &'a [u8],
+}
+
+/// Takes one turn of a call: checks who calls, submits what was pressed, and says what comes next. The submission counts
+/// itself in the ledger; what never becomes one is counted here.
+pub async fn turn<F, Fut>(desk: Desk<'_>, request: Request<'_>, submit: F) -> Reply
+where
+    F: FnOnce(Submission) -> Fut,
+    Fut: Future<Output = Result<Receipt, Refusal>>,
+{
+    let call = match accept(&desk, &request) {
+        Ok(call) => call,
+        Err(reply) => return *reply,
+    };
+    if call.is_over() {
+        return reply(StatusCode::OK, &Twiml::Empty);
+    }
+    let turn = match call.state() {
+        None => dialogue::open(call.survey),
+        Some(state) => dialogue::reply(call.survey, &state.place, call.keys()),
+    };
+    if let Some((question, given)) = turn.answer
+        && let Err(refusal) = submit(call.submission(question, given)).await
+    {
+        return refused(&call, &refusal);
+    }
+    reply(StatusCode::OK, &call.say(turn.prompt))
+}
+
+/// Says of a webhook whose body could not be read that nothing came of it.
+pub fn unread(refusal: &Refusal) -> Reply {
+    reply(refusal.reason.status(), &Twiml::Empty)
+}
+
+/// Who calls, proven, about a survey that can be answered.
+fn accept<'a>(desk: &Desk<'a>, request: &Request<'a>) -> Result<Call<'a>, Box<Reply>> {
+    let Some(brand) = desk.catalog.brands.get(request.brand) else {
+        return Err(Box::new(unavailable(desk, request, None, Reason::UnknownBrand)));
+    };
+    let address = Address::new(&brand.public_base_url, request.uri.path(), request.uri.query());
+    let form = proven_form(desk, request, brand, &address)?;
+    let Some(survey) = desk.catalog.survey(&brand.id, request.survey) else {
+        return Err(Box::new(unavailable(desk, request, Some(brand), Reason::UnknownSurvey)));
+    };
+    if let Some(reason) = closed(survey) {
+        return Err(Box::new(unavailable(desk, request, Some(brand), reason)));
+    }
+    Call::read(brand, survey, address, form, desk.identity_key).map_err(|bad| {
+        tracing::warn!(
+            brand = brand.id,
+            survey = survey.id,
+            parameters = bad.join(" "),
+            "a call was not asked: these parameters are no references (1 to 64 of A-Z a-z 0-9 . _ : -)"
+        );
+        Box::new(unavailable(desk, request, Some(brand), Reason::BadReference))
+    })
+}
+
+/// The form, when its signature is right. A body that is no form may be genuine, and then says nothing.
+fn proven_form(
+    desk: &Desk<'_>,
+    request: &Request<'_>,
+    brand: &Brand,
+    address: &Address<'_>,
+) -> Result<Form, Box<Reply>> {
+    let is_form = form::is_form(request.headers, request.body);
+    let form_body = if is_form { request.body } else { &[] };
+    let Ok(form) = Form::parse(form_body, desk.form_fields) else {
+        desk.reject(Some(brand), Reason::TooLarge);
+        return Err(Box::new(reply(StatusCode::PAYLOAD_TOO_LARGE, &Twiml::Empty)));
+    };
+    let body = if is_form { Body::Form(&form) } else { Body::Raw(request.body) };
+    let tokens = signature::tokens(&brand.accounts, form.get("AccountSid"));
+    let signatures = signature::signatures(request.headers);
+    if !signature::is_genuine(&address.url(), body, &tokens, &signatures) {
+        tracing::warn!(
+            brand = brand.id,
+            url = address.redacted(),
+            signatures = signatures.len(),
+            tokens = tokens.len(),
+            "a telephony signature is missing or does not fit this URL: check that the provider calls exactly this \
+             address (public_base_url), and that the account's auth token is configured"
+        );
+        desk.reject(Some(brand), Reason::BadSignature);
+        return Err(Box::new(reply(StatusCode::FORBIDDEN, &Twiml::Empty)));
+    }
+    Ok(form)
+}
+
+/// An apology, in the language that the query asks for; the log says why.
+fn unavailable(desk: &Desk<'_>, request: &Request<'_>, brand: Option<&Brand>, reason: Reason) -> Reply {
+    desk.reject(brand, reason);
+    tracing::warn!(
+        brand = brand.map(|brand| brand.id.as_str()),
+        reason = reason.code(),
+        "a caller was told that the survey is not available: check the webhook's URL and the survey's channels"
+    );
+    let wished = Address::new("", "", request.uri.query()).operators("lang");
+    reply(StatusCode::OK, &Twiml::Bye(call::sorry(wished.as_deref(), brand)))
+}
+
+/// What a caller hears whose answer was not taken.
+fn refused(call: &Call<'_>, refusal: &Refusal) -> Reply {
+    let (brand, survey, reason) = (&call.brand.id, &call.survey.id, refusal.reason.code());
+    if refusal.reason.outcome() != Outcome::Limited {
+        let pointers: Vec<_> = refusal.problems.iter().map(|problem| problem.pointer.as_str()).collect();
+        let problems = pointers.join(" ");
+        tracing::warn!(
+            brand,
+            survey,
+            reason,
+            problems,
+            "an answer by phone was refused, and the caller told so"
+        );
+        return reply(StatusCode::OK, &Twiml::Bye(call.sorry()));
+    }
+    let pause_s =
+        refusal.retry_after.map_or(2, |span| span.as_secs()).clamp(*PAUSE_S.start(), *PAUSE_S.end());
+    if let Some(wait) = call.wait(pause_s, TRIED_AGAIN) {
+        tracing::info!(brand, survey, reason, "an answer by phone found no room and is tried again");
+        return reply(StatusCode::OK, &wait);
+    }
+    tracing::error!(brand, survey, reason, "an answer by phone found no room and is given up");
+    let mut reply = reply(refusal.reason.status(), &Twiml::Bye(call.sorry()));
+    let retry_after_s = refusal.retry_after.map_or(pause_s, |span| span.as_secs().max(1));
+    reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from(retry_after_s));
+    reply
+}
+
+fn reply(status: StatusCode, twiml: &Twiml) -> Reply {
+    let mut reply = Response::new(Full::new(Bytes::from(twiml.render())));
+    *reply.status_mut() = status;
+    let headers = reply.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/xml; charset=utf-8"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    reply
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,76 @@
+//! A batch: a JSON array or NDJSON, one result for each item in order; the good ones are kept.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use serde_json::value::RawValue;
+
+use super::{Extras, Fields, decode, receipt_value, refusal_value};
+use crate::{
+    catalog::ApiKey,
+    channel::Edge,
+    intake::Proof,
+    outcome::{Reason, Refusal},
+    survey::Channel,
+};
+
+/// Items of one batch that are worked on at once; more would only wait for the same group commit.
+const AT_ONCE: usize = 256;
+
+/// The items of a batch, not yet decoded.
+#[derive(Debug)]
+pub(super) struct Items(Vec<Bytes>);
+
+impl Items {
+    /// Splits a JSON array.
+    ///
+    /// # Errors
+    /// [`Reason::Malformed`] when it is none, [`Reason::TooLarge`] when it has too many items.
+    pub(super) fn array(body: &Bytes, bound: usize) -> Result<Self, Refusal> {
+        let raw = serde_json::from_slice::<Vec<&RawValue>>(body).map_err(|error| {
+            let place = format!("(line {}, column {})", error.line(), error.column());
+            Refusal::new(Reason::Malformed, format!("the body is no JSON array {place}"))
+        })?;
+        Self(raw.into_iter().map(|item| body.slice_ref(item.get().as_bytes())).collect()).within(bound)
+    }
+
+    /// Splits lines; blank ones are left out.
+    ///
+    /// # Errors
+    /// [`Reason::TooLarge`] when there are too many.
+    pub(super) fn lines(body: &Bytes, bound: usize) -> Result<Self, Refusal> {
+        let lines = body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
+        Self(lines.take(bound + 1).map(|line| body.slice_ref(line)).collect()).within(bound)
+    }
+
+    fn within(self, bound: usize) -> Result<Self, Refusal> {
+        if self.0.len() > bound {
+            let detail = format!("a batch holds at most {bound} items; send more batches");
+            return Err(Refusal::new(Reason::TooLarge, detail));
+        }
+        Ok(self)
+    }
+}
+
+/// Submits each item; `{"results": […]}`.
+pub(super) async fn batch(edge: &Edge, key: &Arc<ApiKey>, items: Items) -> serde_json::Value {
+    let results: Vec<_> =
+        stream::iter(items.0).map(|item| submit(edge, key, item)).buffered(AT_ONCE).collect().await;
+    serde_json::json!({ "results": results })
+}
+
+async fn submit(edge: &Edge, key: &Arc<ApiKey>, item: Bytes) -> serde_json::Value {
+    let proof = Proof::Key(Arc::clone(key));
+    let result = match Fields::read(&item) {
+        Ok(fields) => {
+            let identity_key = &edge.settings.identity_key;
+            edge.intake.submit(decode(fields, Channel::Api, proof, Extras::default(), identity_key)).await
+        }
+        Err(refusal) => Err(edge.intake.refuse(Channel::Api, Some(&key.brand), refusal)),
+    };
+    match result {
+        Ok(receipt) => receipt_value(&receipt),
+        Err(refusal) => refusal_value(&refusal),
+    }
+}

@@ -1,0 +1,158 @@
+//! Decodes the body of `/v1/responses`; the beacon's is the same with a few fields more.
+
+use std::time::Duration;
+
+use serde_json::value::RawValue;
+
+use super::fields::Fields;
+use crate::{
+    catalog::IdentityKey,
+    clock::Timestamp,
+    intake::{Answered, Country, Given, Proof, Reference, Respondent, Subject, Submission, SubmissionKey},
+    outcome::Reason,
+    survey::{Channel, Language},
+};
+
+/// What a channel reads beside the common fields.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Extras {
+    /// The `Idempotency-Key` header.
+    pub(crate) idempotency_key: Option<String>,
+    /// Something else says which survey it is (a token), so that the body need not.
+    pub(crate) target_is_known: bool,
+}
+
+/// Decodes a body's fields. What is wrong with single ones goes along in the submission's problems.
+pub(crate) fn decode(
+    mut fields: Fields<'_>,
+    channel: Channel,
+    proof: Proof,
+    extras: Extras,
+    identity_key: &IdentityKey,
+) -> Submission {
+    let [brand, survey] = ["brand", "survey"].map(|name| match extras.target_is_known {
+        true => fields.text(name).unwrap_or_default(),
+        false => fields.required(name),
+    });
+    let keyed = matches!(proof, Proof::Key(_));
+    let mut submission = Submission::new(channel, brand, survey, proof);
+    references(&mut fields, &mut submission, identity_key);
+    submission.key = key(&mut fields, extras, keyed);
+    submission.answered = answered(&mut fields, keyed);
+    submission.answers = answers(&mut fields);
+    submission.attributes = fields.texts("attributes");
+    submission.test = fields.flag("test");
+    submission.problems = fields.problems;
+    submission
+}
+
+/// `interaction`, `respondent`, `subject`, `locale` and `country`.
+pub(crate) fn references(fields: &mut Fields<'_>, submission: &mut Submission, identity_key: &IdentityKey) {
+    submission.interaction =
+        fields.parsed("interaction", Reason::BadReference, Reference::FORM, Reference::parse);
+    submission.respondent = respondent(fields, identity_key);
+    submission.subject = subject(fields);
+    submission.locale =
+        fields.parsed("locale", Reason::BadLocale, "a language tag such as `de-CH`", Language::parse);
+    submission.country = fields.parsed(
+        "country",
+        Reason::BadCountry,
+        "two letters of ISO 3166-1, such as `CH`",
+        Country::parse,
+    );
+}
+
+fn respondent(fields: &mut Fields<'_>, identity_key: &IdentityKey) -> Option<Respondent> {
+    let mut nested = fields.nested("respondent")?;
+    let given: Vec<_> =
+        ["ref", "email", "phone"].into_iter().filter(|kind| nested.raw(kind).is_some()).collect();
+    let respondent = match given.as_slice() {
+        [kind] => {
+            let (reason, form) = match *kind {
+                "ref" => (Reason::BadReference, Reference::FORM),
+                "email" => (Reason::BadContact, "a mail address"),
+                _ => (Reason::BadContact, "a telephone number such as `+41441234567`"),
+            };
+            nested.parsed(kind, reason, form, |text| Respondent::parse(kind, text, identity_key))
+        }
+        _ => {
+            nested.problems.push(crate::outcome::Problem::new(
+                "/respondent",
+                Reason::BadContact,
+                "must name the person once, by `ref`, `email` or `phone`",
+            ));
+            None
+        }
+    };
+    fields.close(nested);
+    respondent
+}
+
+fn subject(fields: &mut Fields<'_>) -> Option<Subject> {
+    let mut nested = fields.nested("subject")?;
+    for name in ["kind", "ref"] {
+        nested.required(name);
+    }
+    let kind = nested.parsed("kind", Reason::BadReference, Reference::FORM, Reference::parse);
+    let reference = nested.parsed("ref", Reason::BadReference, Reference::FORM, Reference::parse);
+    fields.close(nested);
+    Some(Subject { kind: kind?, reference: reference? })
+}
+
+/// A program's key is strict: another payload under it is an error. A browser's is a nonce: another payload is a
+/// change of mind.
+fn key(fields: &mut Fields<'_>, extras: Extras, strict: bool) -> Option<SubmissionKey> {
+    let in_body = fields.text("key").map(std::borrow::Cow::into_owned);
+    if let (Some(header), Some(body)) = (&extras.idempotency_key, &in_body)
+        && header != body
+    {
+        fields.problem("key", Reason::BadKey, "must be the same as the Idempotency-Key header, or left out");
+    }
+    let text = extras.idempotency_key.or(in_body)?;
+    Some(SubmissionKey { text, strict })
+}
+
+/// Keyed callers say when; browsers say how long ago; nobody else is asked.
+fn answered(fields: &mut Fields<'_>, keyed: bool) -> Answered {
+    if keyed {
+        let form = "a time in RFC 3339, such as `2026-11-21T20:00:00Z`";
+        return fields
+            .parsed("answered_at", Reason::BadTime, form, Timestamp::parse)
+            .map_or(Answered::Now, Answered::At);
+    }
+    fields.count("age_ms").map_or(Answered::Now, |age_ms| Answered::Ago(Duration::from_millis(age_ms)))
+}
+
+fn answers(fields: &mut Fields<'_>) -> Vec<(String, Given)> {
+    if fields.raw("answers").is_none() {
+        fields.problem("answers", Reason::Missing, "must be there: values by question id");
+    }
+    let Some(object) = fields.object("answers") else { return Vec::new() };
+    object.into_entries().into_iter().filter_map(|(id, raw)| Some((id.into_owned(), given(raw)?))).collect()
+}
+
+/// The value as it stands; `null` is no answer.
+pub(crate) fn given(raw: &RawValue) -> Option<Given> {
+    let text = raw.get();
+    Some(match text.as_bytes().first()? {
+        b'n' => return None,
+        b'"' => serde_json::from_str(text).map_or(Given::Other("a broken text"), Given::Text),
+        b'{' => Given::Other("an object"),
+        b'[' => Given::Other("an array"),
+        b't' | b'f' => Given::Other("true or false"),
+        _ => number(text),
+    })
+}
+
+/// JSON does not tell 9 from 9.0, so both are whole.
+#[allow(clippy::cast_possible_truncation, reason = "a whole number in this range fits")]
+fn number(text: &str) -> Given {
+    if let Ok(whole) = text.parse() {
+        return Given::Whole(whole);
+    }
+    match text.parse::<f64>() {
+        Ok(float) if float.fract() == 0.0 && float.abs() < 1e15 => Given::Whole(float as i64),
+        Ok(float) => Given::Fraction(float),
+        Err(_) => Given::Other("no number"),
+    }
+}

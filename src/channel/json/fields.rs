@@ -1,0 +1,179 @@
+//! Reads a JSON object field by field, so that all that is wrong is known at once.
+
+use std::{borrow::Cow, collections::BTreeMap, fmt};
+
+use serde::{Deserialize, Deserializer, de};
+use serde_json::value::RawValue;
+
+use crate::outcome::{Problem, Reason, Refusal};
+
+/// An object whose values are not looked at yet, in the order given. A name that stands twice is an error.
+#[derive(Debug, Default)]
+pub(crate) struct Object<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+
+impl<'a> Object<'a> {
+    pub(crate) fn into_entries(self) -> Vec<(Cow<'a, str>, &'a RawValue)> {
+        self.0
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries<'a>(std::marker::PhantomData<&'a ()>);
+
+        impl<'de: 'a, 'a> de::Visitor<'de> for Entries<'a> {
+            type Value = Object<'a>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<M: de::MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
+                let mut entries: Vec<(Cow<'a, str>, &'a RawValue)> = Vec::new();
+                while let Some(Name(name)) = map.next_key::<Name<'a>>()? {
+                    if entries.iter().any(|(known, _)| *known == name) {
+                        return Err(de::Error::custom(format_args!("`{name}` stands twice")));
+                    }
+                    entries.push((name, map.next_value()?));
+                }
+                Ok(Object(entries))
+            }
+        }
+
+        deserializer.deserialize_map(Entries(std::marker::PhantomData))
+    }
+}
+
+/// Borrowed where the text has no escapes.
+#[derive(Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// The fields of an object that is being read, and what is wrong with them.
+#[derive(Debug)]
+pub(crate) struct Fields<'a> {
+    entries: Vec<(Cow<'a, str>, &'a RawValue)>,
+    prefix: String,
+    /// Pointers are from the body's root.
+    pub(crate) problems: Vec<Problem>,
+}
+
+impl<'a> Fields<'a> {
+    /// Splits a body into its fields.
+    ///
+    /// # Errors
+    /// [`Reason::Malformed`] when it is no JSON object.
+    pub(crate) fn read(body: &'a [u8]) -> Result<Self, Refusal> {
+        let object: Object<'a> = serde_json::from_slice(body).map_err(|error| malformed(&error))?;
+        Ok(Self { entries: object.0, prefix: String::new(), problems: Vec::new() })
+    }
+
+    /// The field's raw value; `null` is as good as none.
+    pub(crate) fn raw(&self, name: &str) -> Option<&'a RawValue> {
+        let (_, value) = self.entries.iter().find(|(known, _)| known == name)?;
+        (value.get() != "null").then_some(*value)
+    }
+
+    /// A text.
+    pub(crate) fn text(&mut self, name: &str) -> Option<Cow<'a, str>> {
+        self.typed::<Name<'a>>(name, "a text").map(|Name(text)| text)
+    }
+
+    /// A text that must be there; empty when it is not, and then that is one of the problems.
+    pub(crate) fn required(&mut self, name: &str) -> Cow<'a, str> {
+        if self.raw(name).is_none_or(|raw| raw.get() == r#""""#) {
+            self.problem(name, Reason::Missing, "must be there");
+        }
+        self.text(name).unwrap_or_default()
+    }
+
+    /// `true` or `false`; false when there is none.
+    pub(crate) fn flag(&mut self, name: &str) -> bool {
+        self.typed(name, "true or false").unwrap_or_default()
+    }
+
+    /// A whole number from 0.
+    pub(crate) fn count(&mut self, name: &str) -> Option<u64> {
+        self.typed(name, "a whole number from 0")
+    }
+
+    /// Texts by name.
+    pub(crate) fn texts(&mut self, name: &str) -> BTreeMap<String, String> {
+        let Some(object) = self.object(name) else { return BTreeMap::new() };
+        let mut texts = BTreeMap::new();
+        for (key, value) in object.0 {
+            match serde_json::from_str::<Name<'a>>(value.get()) {
+                Ok(Name(text)) => _ = texts.insert(key.into_owned(), text.into_owned()),
+                Err(_) => {
+                    self.problem(&format!("{name}/{}", escape(&key)), Reason::WrongType, "must be a text")
+                }
+            }
+        }
+        texts
+    }
+
+    /// An object that is read field by field; its problems are handed back with [`Fields::close`].
+    pub(crate) fn nested(&mut self, name: &str) -> Option<Self> {
+        let object = self.object(name)?;
+        Some(Self { entries: object.0, prefix: self.pointer(name), problems: Vec::new() })
+    }
+
+    /// Takes over the problems of a nested object.
+    pub(crate) fn close(&mut self, nested: Self) {
+        self.problems.extend(nested.problems);
+    }
+
+    /// An object's raw values.
+    pub(crate) fn object(&mut self, name: &str) -> Option<Object<'a>> {
+        self.typed(name, "an object in which no name stands twice")
+    }
+
+    /// Parses a text with a rule of its own.
+    pub(crate) fn parsed<T>(
+        &mut self,
+        name: &str,
+        reason: Reason,
+        form: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
+        let text = self.text(name)?;
+        let parsed = parse(&text);
+        if parsed.is_none() {
+            self.problem(name, reason, &format!("must be {form}"));
+        }
+        parsed
+    }
+
+    /// Something is wrong with a field.
+    pub(crate) fn problem(&mut self, name: &str, reason: Reason, detail: &str) {
+        let pointer = self.pointer(name);
+        self.problems.push(Problem::new(pointer, reason, detail));
+    }
+
+    fn pointer(&self, name: &str) -> String {
+        format!("{}/{name}", self.prefix)
+    }
+
+    fn typed<T: Deserialize<'a>>(&mut self, name: &str, what: &str) -> Option<T> {
+        let raw = self.raw(name)?;
+        let value = serde_json::from_str(raw.get()).ok();
+        if value.is_none() {
+            self.problem(name, Reason::WrongType, &format!("must be {what}"));
+        }
+        value
+    }
+}
+
+/// RFC 6901.
+fn escape(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
+/// Says where a body stops being JSON, and nothing of what stands there.
+pub(crate) fn malformed(error: &serde_json::Error) -> Refusal {
+    let what = match error.classify() {
+        serde_json::error::Category::Eof => "the body ends too early",
+        serde_json::error::Category::Data => "the body must be a JSON object in which no name stands twice",
+        serde_json::error::Category::Syntax | serde_json::error::Category::Io => "the body is no JSON",
+    };
+    Refusal::new(Reason::Malformed, format!("{what} (line {}, column {})", error.line(), error.column()))
+}

@@ -1,0 +1,100 @@
+//! Programs over HTTP: `POST /v1/responses` and `POST /v1/responses/batch`.
+
+mod batch;
+mod decode;
+mod fields;
+mod render;
+
+pub(crate) use self::{
+    decode::{Extras, decode},
+    fields::Fields,
+    render::{problem, receipt, receipt_value, refusal_value},
+};
+
+use std::sync::Arc;
+
+use http::{HeaderName, StatusCode, header};
+
+use self::batch::{Items, batch};
+use super::{
+    Edge, authorize,
+    http::{Reply, Request, TraceId, reply},
+};
+use crate::{
+    catalog::{Action, ApiKey},
+    intake::Proof,
+    outcome::{Reason, Receipt, Refusal},
+    survey::Channel,
+};
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// `POST /v1/responses`.
+pub(crate) async fn responses(edge: &Edge, request: Request) -> Reply {
+    let trace = request.trace.clone();
+    finish(take(edge, request).await, &trace)
+}
+
+async fn take(edge: &Edge, request: Request) -> Result<Receipt, Refusal> {
+    let refuse = |refusal| edge.intake.refuse(Channel::Api, None, refusal);
+    let key = program(edge, &request, Action::Submit).map_err(refuse)?;
+    let refuse = |refusal| edge.intake.refuse(Channel::Api, Some(&key.brand), refusal);
+    let idempotency_key = request.header(&IDEMPOTENCY_KEY).map(unquoted);
+    let extras = Extras { idempotency_key, target_is_known: false };
+    json_body(&request, &["application/json"]).map_err(refuse)?;
+    let (_, body) = request.read(edge.settings.http.body_bytes, &edge.settings.http).await.map_err(refuse)?;
+    let proof = Proof::Key(Arc::clone(&key));
+    let fields = Fields::read(&body).map_err(refuse)?;
+    let submission = decode(fields, Channel::Api, proof, extras, &edge.settings.identity_key);
+    edge.intake.submit(submission).await
+}
+
+/// `POST /v1/responses/batch`.
+pub(crate) async fn batch_responses(edge: &Edge, request: Request) -> Reply {
+    let trace = request.trace.clone();
+    match take_batch(edge, request).await {
+        Ok(results) => reply(StatusCode::OK, "application/json", results.to_string()),
+        Err(refusal) => problem(&edge.intake.refuse(Channel::Api, None, refusal), &trace),
+    }
+}
+
+async fn take_batch(edge: &Edge, request: Request) -> Result<serde_json::Value, Refusal> {
+    let bounds = &edge.settings.http;
+    let key = program(edge, &request, Action::Submit)?;
+    let media_type = json_body(&request, &["application/json", "application/x-ndjson"])?;
+    let (_, body) = request.read(bounds.batch_bytes, bounds).await?;
+    let items = match media_type.as_str() {
+        "application/x-ndjson" => Items::lines(&body, bounds.batch_items)?,
+        _ => Items::array(&body, bounds.batch_items)?,
+    };
+    Ok(batch(edge, &key, items).await)
+}
+
+/// The API key of a request, when it may do this.
+pub(crate) fn program(edge: &Edge, request: &Request, action: Action) -> Result<Arc<ApiKey>, Refusal> {
+    authorize(&edge.catalog.load(), request.header(&header::AUTHORIZATION), action)
+}
+
+/// The media type, when it is one of those.
+pub(crate) fn json_body(request: &Request, taken: &[&str]) -> Result<String, Refusal> {
+    let media_type = request.media_type();
+    if taken.contains(&media_type.as_str()) {
+        return Ok(media_type);
+    }
+    let detail = format!("send the body as `Content-Type: {}`", taken.join("` or `"));
+    Err(Refusal::new(Reason::UnsupportedMediaType, detail))
+}
+
+/// A receipt or a problem.
+pub(crate) fn finish(result: Result<Receipt, Refusal>, trace: &TraceId) -> Reply {
+    match result {
+        Ok(taken) => receipt(&taken),
+        Err(refusal) => problem(&refusal, trace),
+    }
+}
+
+/// The draft wants a quoted string (sf-string); many clients send it bare.
+fn unquoted(value: &str) -> String {
+    let bare = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    bare.unwrap_or(value).to_owned()
+}

@@ -1,0 +1,66 @@
+use std::collections::BTreeMap;
+
+use crate::{
+    catalog::{IdentityKey, RespondentKey},
+    clock::Timestamp,
+    intake::{Country, Reference, Respondent, Subject},
+    survey::Language,
+};
+
+/// What a link token says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinkClaims {
+    /// Id of the survey.
+    pub survey: String,
+    /// Id of the brand.
+    pub brand: String,
+    /// What is rated.
+    pub interaction: Option<Reference>,
+    /// Who answers.
+    pub respondent: Option<LinkRespondent>,
+    /// Who or what it is about.
+    pub subject: Option<Subject>,
+    /// The language it was sent in.
+    pub locale: Option<Language>,
+    /// ISO 3166-1 alpha-2.
+    pub country: Option<Country>,
+    /// Free key-value pairs.
+    pub attributes: BTreeMap<String, String>,
+    /// When it was made; whole seconds.
+    pub issued: Timestamp,
+    /// Answers after it are held; whole seconds. None: never.
+    pub expires: Option<Timestamp>,
+    /// A trial.
+    pub test: bool,
+}
+
+/// Who answers, as a token names them. A contact stands in a token as its keyed hash only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LinkRespondent {
+    /// An opaque reference.
+    Reference(Reference),
+    /// The keyed hash of a mail address or telephone number.
+    Contact(RespondentKey),
+}
+
+impl LinkRespondent {
+    /// The respondent as intake takes it.
+    pub fn to_respondent(&self, identity_key: &IdentityKey) -> Respondent {
+        match self {
+            Self::Reference(reference) => Respondent {
+                reference: Some(reference.clone()),
+                key: identity_key.respondent("ref", reference.as_str()),
+            },
+            Self::Contact(key) => Respondent { reference: None, key: *key },
+        }
+    }
+}
+
+impl From<Respondent> for LinkRespondent {
+    fn from(respondent: Respondent) -> Self {
+        match respondent.reference {
+            Some(reference) => Self::Reference(reference),
+            None => Self::Contact(respondent.key),
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! Links that we make: what a token says, how it is sealed, which addresses lead to it.
+//!
+//! Takes: what a link is for, as flags, a row of a file or JSON. Gives: a token and its addresses.
+//! Refuses: what could never be answered (unknown survey or brand, bad references), all problems at once.
+//! Bounds: a token is at most [`TOKEN_CHARS`] long; an order holds as many links as a batch.
+
+mod claims;
+mod json;
+mod order;
+mod packed;
+mod respondent;
+mod token;
+
+pub use self::{
+    claims::{LinkClaims, LinkRespondent},
+    json::make_links,
+    order::{DEFAULT_EXPIRY, Link, LinkOrder},
+    respondent::parse_respondent,
+    token::{OpenedToken, TOKEN_CHARS, open, seal},
+};

@@ -1,0 +1,251 @@
+//! One link, from what its maker wrote to the token and its addresses.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use super::{LinkClaims, packed, parse_respondent, seal};
+use crate::{
+    catalog::{Brand, Catalog, IdentityKey},
+    clock::Timestamp,
+    intake::{Country, Reference, Subject},
+    outcome::{Problem, Reason},
+    survey::{Language, Survey},
+};
+
+/// How long a link is open when its maker does not say.
+pub const DEFAULT_EXPIRY: &str = "30d";
+
+/// Attributes of a link, and characters of a key and of a value; what a token of a few hundred characters can carry.
+const ATTRIBUTES: usize = 16;
+const KEY_CHARS: usize = 64;
+const VALUE_CHARS: usize = 256;
+
+/// What a link is for, as it was written: by flags, in a row of a file, or in JSON.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LinkOrder {
+    /// Id of the survey.
+    pub survey: String,
+    /// Id of the brand.
+    pub brand: String,
+    /// What is rated.
+    pub interaction: Option<String>,
+    /// `R`, `ref:R`, `email:…` or `phone:…`.
+    pub respondent: Option<String>,
+    /// `kind:ref`.
+    pub subject: Option<String>,
+    /// A language tag.
+    pub locale: Option<String>,
+    /// ISO 3166-1 alpha-2.
+    pub country: Option<String>,
+    /// Free key-value pairs.
+    pub attributes: BTreeMap<String, String>,
+    /// A duration (`30d`, `12h`), a time (RFC 3339) or `never`; [`DEFAULT_EXPIRY`] when none.
+    pub expires: Option<String>,
+    /// A trial.
+    pub test: bool,
+}
+
+/// A link, made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// The token.
+    pub token: String,
+    /// The survey page.
+    pub url: String,
+    /// The survey page with a score preselected, by score; empty when no required question has a scale.
+    pub score_urls: BTreeMap<i32, String>,
+    /// Where the person opts out.
+    pub opt_out_url: String,
+    /// When its answers begin to be held.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl LinkOrder {
+    /// Makes the link. Pointers name the fields, each preceded by `at` (`""`, `/3`).
+    ///
+    /// # Errors
+    /// All that is wrong.
+    pub fn make(
+        &self,
+        catalog: &Catalog,
+        identity_key: &IdentityKey,
+        now: Timestamp,
+        at: &str,
+    ) -> Result<Link, Vec<Problem>> {
+        let mut problems = Problems { at, found: Vec::new() };
+        let place = self.place(catalog, &mut problems);
+        let claims = self.claims(identity_key, now, &mut problems);
+        let Some((brand, survey)) = place else { return Err(problems.found) };
+        if !problems.found.is_empty() {
+            return Err(problems.found);
+        }
+        match seal(&catalog.link_keys, &claims) {
+            Some(token) => Ok(Link::new(token, brand, survey, claims.expires)),
+            None => {
+                let detail = "the link would be too long, or [tokens] keys is empty: shorten the attributes";
+                Err(vec![Problem::new(at, Reason::TooLarge, detail)])
+            }
+        }
+    }
+
+    fn place<'a>(
+        &self,
+        catalog: &'a Catalog,
+        problems: &mut Problems<'_>,
+    ) -> Option<(&'a Brand, &'a Survey)> {
+        if self.brand.is_empty() {
+            problems.add("brand", Reason::Missing, "say whose survey it is");
+        }
+        if self.survey.is_empty() {
+            problems.add("survey", Reason::Missing, "say which survey it leads to");
+        }
+        if self.brand.is_empty() || self.survey.is_empty() {
+            return None;
+        }
+        let Some(brand) = catalog.brand(&self.brand) else {
+            problems.add("brand", Reason::UnknownBrand, format!("there is no brand {:?}", self.brand));
+            return None;
+        };
+        let survey = catalog.survey(&self.brand, &self.survey);
+        if survey.is_none() {
+            let detail = format!("brand {:?} has no survey {:?}", self.brand, self.survey);
+            problems.add("survey", Reason::UnknownSurvey, detail);
+        }
+        Some((brand, survey?))
+    }
+
+    fn claims(&self, identity_key: &IdentityKey, now: Timestamp, problems: &mut Problems<'_>) -> LinkClaims {
+        self.check_attributes(problems);
+        let issued = Timestamp::from_secs(now.as_secs());
+        let reference = format!("give {}", Reference::FORM);
+        let respondent = given(self.respondent.as_deref()).and_then(|text| {
+            let pointer = problems.pointer("respondent");
+            parse_respondent(text, &pointer, identity_key)
+                .map_err(|problem| problems.found.push(problem))
+                .ok()
+        });
+        LinkClaims {
+            survey: self.survey.clone(),
+            brand: self.brand.clone(),
+            interaction: problems.read(
+                "interaction",
+                &self.interaction,
+                Reference::parse,
+                Reason::BadReference,
+                &reference,
+            ),
+            respondent: respondent.map(Into::into),
+            subject: problems.read(
+                "subject",
+                &self.subject,
+                Subject::parse,
+                Reason::BadReference,
+                &format!("give KIND:REF, each {}", Reference::FORM),
+            ),
+            locale: problems.read(
+                "locale",
+                &self.locale,
+                Language::parse,
+                Reason::BadLocale,
+                "give a language tag like de-CH",
+            ),
+            country: problems.read(
+                "country",
+                &self.country,
+                Country::parse,
+                Reason::BadCountry,
+                "give two letters like CH",
+            ),
+            attributes: self.attributes.clone(),
+            issued,
+            expires: self.expiry(issued, problems),
+            test: self.test,
+        }
+    }
+
+    fn expiry(&self, issued: Timestamp, problems: &mut Problems<'_>) -> Option<Timestamp> {
+        let text = given(self.expires.as_deref()).unwrap_or(DEFAULT_EXPIRY);
+        if text == "never" {
+            return None;
+        }
+        let span = humantime::parse_duration(text).ok().filter(|span| *span >= Duration::from_secs(1));
+        let expires = span.map(|span| issued.after(span)).or_else(|| Timestamp::parse(text));
+        // A hundred years: far enough for any survey, and every field that holds a time can hold it.
+        let last = issued.after(Duration::from_secs(100 * 366 * 86_400));
+        match expires.filter(|expires| *expires > issued && *expires <= last) {
+            Some(expires) => Some(Timestamp::from_secs(expires.as_secs())),
+            None => {
+                let detail =
+                    "give a duration like 30d or 12h, a future time like 2027-01-31T12:00:00Z, or never";
+                problems.add("expires", Reason::BadTime, detail);
+                None
+            }
+        }
+    }
+
+    fn check_attributes(&self, problems: &mut Problems<'_>) {
+        if self.attributes.len() > ATTRIBUTES {
+            problems.add("attributes", Reason::BadAttribute, format!("give at most {ATTRIBUTES}"));
+        }
+        for (key, value) in &self.attributes {
+            let fits = (1..=KEY_CHARS).contains(&key.chars().count()) && value.chars().count() <= VALUE_CHARS;
+            if !fits || !packed::is_packable(key) || !packed::is_packable(value) {
+                let escaped = key.replace('~', "~0").replace('/', "~1");
+                let detail = format!(
+                    "a key has 1 to {KEY_CHARS} characters, a value at most {VALUE_CHARS}, none a control character"
+                );
+                problems.add(&format!("attributes/{escaped}"), Reason::BadAttribute, detail);
+            }
+        }
+    }
+}
+
+impl Link {
+    fn new(token: String, brand: &Brand, survey: &Survey, expires_at: Option<Timestamp>) -> Self {
+        let base = &brand.public_base_url;
+        let url = format!("{base}/r/{token}");
+        let scale = survey.first_scored().and_then(|question| question.kind.scale());
+        let score_urls = scale
+            .into_iter()
+            .flat_map(|scale| scale.scores())
+            .map(|score| (score, format!("{url}/{score}")))
+            .collect();
+        Self { opt_out_url: format!("{base}/u/{token}"), url, score_urls, expires_at, token }
+    }
+}
+
+struct Problems<'a> {
+    at: &'a str,
+    found: Vec<Problem>,
+}
+
+impl Problems<'_> {
+    fn pointer(&self, field: &str) -> String {
+        format!("{}/{field}", self.at)
+    }
+
+    fn add(&mut self, field: &str, reason: Reason, detail: impl Into<String>) {
+        let pointer = self.pointer(field);
+        self.found.push(Problem::new(pointer, reason, detail));
+    }
+
+    fn read<T>(
+        &mut self,
+        field: &str,
+        text: &Option<String>,
+        parse: impl FnOnce(&str) -> Option<T>,
+        reason: Reason,
+        detail: &str,
+    ) -> Option<T> {
+        let text = given(text.as_deref())?;
+        let value = parse(text);
+        if value.is_none() {
+            self.add(field, reason, detail);
+        }
+        value
+    }
+}
+
+/// An empty cell or flag is none.
+fn given(text: Option<&str>) -> Option<&str> {
+    text.map(str::trim).filter(|text| !text.is_empty())
+}

@@ -1,0 +1,101 @@
+//! The page after an answer: thanks, what was given, and a way to change it. A comment is never shown again.
+
+use askama::Template;
+use http::StatusCode;
+
+use super::{
+    Known, Sheet,
+    ask::{Look, mark},
+    frame::Frame,
+    reply,
+};
+use crate::{
+    channel::Reply,
+    outcome::{Outcome, Receipt, Value},
+    survey::Question,
+};
+
+#[derive(Template)]
+#[template(path = "done.html")]
+struct Page {
+    frame: Frame,
+    title: &'static str,
+    text: &'static str,
+    scores: Vec<Shown>,
+    change: String,
+}
+
+struct Shown {
+    question: String,
+    kind: &'static str,
+    label: String,
+    mark: &'static str,
+    stars: Vec<bool>,
+}
+
+/// Thanks for an answer, whatever became of it.
+pub(crate) fn thank(sheet: &Sheet, receipt: &Receipt) -> Reply {
+    let words = sheet.words();
+    let (title, text) = match receipt.outcome {
+        Outcome::Duplicate => (words.again_title, words.again_text),
+        Outcome::Revised => (words.thanks_title, words.changed_text),
+        Outcome::Quarantined => (words.thanks_title, words.held_text),
+        _ => (words.thanks_title, words.thanks_text),
+    };
+    let value = |question: &Question| {
+        let scored = receipt.answers.iter().find(|scored| scored.question == question.id)?;
+        Some(scored.value.clone())
+    };
+    page(sheet, title, text, value)
+}
+
+/// For somebody who has answered before.
+pub(crate) fn known(sheet: &Sheet, known: &Known) -> Reply {
+    let words = sheet.words();
+    let value = |question: &Question| {
+        let (_, score) = known.scores.iter().find(|(id, _)| *id == question.id)?;
+        Some(Value::Score(*score))
+    };
+    page(sheet, words.again_title, words.again_text, value)
+}
+
+fn page(
+    sheet: &Sheet,
+    title: &'static str,
+    text: &'static str,
+    value: impl Fn(&Question) -> Option<Value>,
+) -> Reply {
+    let given: Vec<_> = sheet
+        .invitation
+        .survey
+        .questions
+        .iter()
+        .filter_map(|question| Some((question, value(question)?)))
+        .collect();
+    let scores = given.iter().filter_map(|(question, value)| shown(sheet, question, value)).collect();
+    let scored = given.iter().filter_map(|(question, value)| match value {
+        Value::Score(score) => Some((question.id.clone(), score.to_string())),
+        Value::Text(_) | Value::Choice(_) => None,
+    });
+    let change = sheet.address_to_change(scored);
+    let page = Page { frame: sheet.frame(title.to_owned()), title, text, scores, change };
+    reply::page(StatusCode::OK, &page, &page.frame, &sheet.framing)
+}
+
+fn shown(sheet: &Sheet, question: &Question, value: &Value) -> Option<Shown> {
+    let kind = question.kind;
+    let (label, mark, stars) = match value {
+        Value::Text(_) => return None,
+        Value::Choice(chosen) => {
+            let choice = question.choices.iter().find(|choice| choice.value == *chosen)?;
+            (sheet.text(&choice.text), "", Vec::new())
+        }
+        Value::Score(score) => {
+            let scale = kind.scale()?;
+            let (low, high) = (sheet.text(&question.low), sheet.text(&question.high));
+            let look = Look { sheet, kind, scale, low: &low, high: &high };
+            (look.spoken(*score), mark(kind, *score), scale.scores().map(|star| star <= *score).collect())
+        }
+    };
+    Some(Shown { question: sheet.text(&question.text), kind: kind.word(), label, mark, stars })
+}

@@ -1,0 +1,239 @@
+//! Who is asked what, and who vouches for it: what a link or a form comes down to.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::{Context, Fields};
+use crate::{
+    catalog::{Brand, Catalog},
+    channel::link::{OpenedToken, parse_respondent},
+    clock::Timestamp,
+    intake::{Country, Given, Proof, Reference, Respondent, Subject, Submission, SubmissionKey},
+    outcome::{Problem, Reason, Refusal},
+    survey::{Channel, Language, Rule, Survey},
+};
+
+/// Who is asked what, and who vouches for it.
+#[derive(Clone, Debug)]
+pub struct Invitation {
+    /// Where the answer comes in.
+    pub channel: Channel,
+    /// Whose survey.
+    pub brand: Arc<Brand>,
+    /// What is asked.
+    pub survey: Arc<Survey>,
+    /// Who vouches for the references.
+    pub proof: Proof,
+    /// Whose answer it is.
+    pub references: References,
+    /// The language of the link.
+    pub locale: Option<Language>,
+    /// ISO 3166-1 alpha-2.
+    pub country: Option<Country>,
+    /// Free key-value pairs.
+    pub attributes: BTreeMap<String, String>,
+    /// A trial.
+    pub test: bool,
+    /// The link is past its expiry: it still asks, and the answer is held.
+    pub expired: bool,
+}
+
+/// What one response is made of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct References {
+    /// What is rated.
+    pub interaction: Option<Reference>,
+    /// Who answers.
+    pub respondent: Option<Respondent>,
+    /// Who or what it is about.
+    pub subject: Option<Subject>,
+}
+
+impl References {
+    /// Reads `interaction`, `respondent` and `subject` of a query or form. An empty one is none, as mail tools leave it.
+    ///
+    /// # Errors
+    /// All that cannot be read.
+    pub(crate) fn read(fields: &Fields, context: &Context<'_>) -> Result<Self, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let bad = |pointer, form| Problem::new(pointer, Reason::BadReference, form);
+        let interaction = fields.get("interaction").map(|text| {
+            Reference::parse(text).ok_or_else(|| bad("/interaction", format!("give {}", Reference::FORM)))
+        });
+        let respondent =
+            fields.get("respondent").map(|text| parse_respondent(text, "/respondent", context.identity_key));
+        let subject = fields.get("subject").map(|text| {
+            let form = || format!("give KIND:REF, each {}", Reference::FORM);
+            Subject::parse(text).ok_or_else(|| bad("/subject", form()))
+        });
+        let references = Self {
+            interaction: keep(interaction, &mut problems),
+            respondent: keep(respondent, &mut problems),
+            subject: keep(subject, &mut problems),
+        };
+        if problems.is_empty() { Ok(references) } else { Err(problems) }
+    }
+
+    /// Whether they name all that a survey's rule names.
+    fn fill(&self, rule: Rule) -> bool {
+        match rule {
+            Rule::Interaction => self.interaction.is_some(),
+            Rule::RespondentAndSubject => self.respondent.is_some() && self.subject.is_some(),
+            Rule::Respondent { .. } => self.respondent.is_some(),
+        }
+    }
+}
+
+fn keep<T>(read: Option<Result<T, Problem>>, problems: &mut Vec<Problem>) -> Option<T> {
+    read?.map_err(|problem| problems.push(problem)).ok()
+}
+
+impl Invitation {
+    /// An invitation to a survey that is open on this channel, with nothing else known.
+    ///
+    /// # Errors
+    /// `unknown_brand`, `unknown_survey`, `survey_closed`, `channel_closed`.
+    pub(crate) fn new(
+        catalog: &Catalog,
+        channel: Channel,
+        brand: &str,
+        survey: &str,
+        proof: Proof,
+    ) -> Result<Self, Refusal> {
+        let refuse = |reason, detail| Err(Refusal::new(reason, detail));
+        let Some(brand) = catalog.brand(brand) else {
+            return refuse(Reason::UnknownBrand, "there is no such brand");
+        };
+        let Some(survey) = catalog.survey(&brand.id, survey) else {
+            return refuse(Reason::UnknownSurvey, "the brand has no such survey");
+        };
+        if !survey.live {
+            return refuse(Reason::SurveyClosed, "the survey takes no answers at present");
+        }
+        if !survey.channels.contains(&channel) {
+            return refuse(Reason::ChannelClosed, "the survey takes no answers through this channel");
+        }
+        Ok(Self {
+            channel,
+            brand: Arc::clone(brand),
+            survey: Arc::clone(survey),
+            proof,
+            references: References::default(),
+            locale: None,
+            country: None,
+            attributes: BTreeMap::new(),
+            test: false,
+            expired: false,
+        })
+    }
+
+    /// The invitation that a token is.
+    ///
+    /// # Errors
+    /// As [`Invitation::new`], when the configuration changed since the link was made.
+    pub(crate) fn of_token(
+        context: &Context<'_>,
+        channel: Channel,
+        token: OpenedToken,
+    ) -> Result<Self, Refusal> {
+        let expired = token.is_expired(context.now);
+        let OpenedToken { claims, invitation } = token;
+        let proof = Proof::Link { invitation, issued: Some(claims.issued) };
+        let invitation = Self::new(context.catalog, channel, &claims.brand, &claims.survey, proof)?;
+        let respondent = claims.respondent.map(|respondent| respondent.to_respondent(context.identity_key));
+        Ok(Self {
+            references: References { interaction: claims.interaction, respondent, subject: claims.subject },
+            locale: claims.locale,
+            country: claims.country,
+            attributes: claims.attributes,
+            test: claims.test,
+            expired,
+            ..invitation
+        })
+    }
+
+    /// Whether the link is past its expiry.
+    pub(crate) fn expire(&mut self, expires: Option<Timestamp>, now: Timestamp) {
+        self.expired = expires.is_some_and(|expires| expires <= now);
+    }
+
+    /// Whether the references alone say whose answer it is; if not, the submission key does.
+    pub(crate) fn is_identified(&self) -> bool {
+        self.references.fill(self.survey.one_response_per)
+    }
+
+    /// The submission that a filled form is. `lang` says in which language it was answered.
+    pub(crate) fn submission(&self, fields: &Fields, key: Option<SubmissionKey>) -> Submission {
+        let mut submission = Submission::new(
+            self.channel,
+            self.brand.id.as_str(),
+            self.survey.id.as_str(),
+            self.proof.clone(),
+        );
+        submission.interaction.clone_from(&self.references.interaction);
+        submission.respondent.clone_from(&self.references.respondent);
+        submission.subject.clone_from(&self.references.subject);
+        submission.key = key;
+        submission.locale = self.answered_in(fields);
+        submission.country = self.country;
+        submission.attributes.clone_from(&self.attributes);
+        submission.test = self.test;
+        submission.hold = self.expired.then_some(Reason::LinkExpired);
+        submission.answers = answers(&self.survey, fields);
+        submission
+    }
+
+    /// The language of the page; the link's own tag where that is the same language, because it says more (`de-CH`).
+    fn answered_in(&self, fields: &Fields) -> Option<Language> {
+        let shown = fields.last("lang").and_then(Language::parse);
+        match (&self.locale, shown) {
+            (Some(link), Some(shown)) if link.primary() != shown.primary() => Some(shown),
+            (Some(link), _) => Some(link.clone()),
+            (None, shown) => shown,
+        }
+    }
+
+    /// The submission key that stands for the link where its references do not say whose answer it is: all answers
+    /// through one link are one response.
+    pub(crate) fn link_key(&self) -> Option<SubmissionKey> {
+        match &self.proof {
+            Proof::Link { invitation, .. } => {
+                Some(SubmissionKey { text: format!("link:{invitation}"), strict: false })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The submission key of a form: the nonce that it was served with, else a new one, as a form of another site has none.
+pub(crate) fn form_key(fields: &Fields) -> SubmissionKey {
+    let fits = |text: &&str| text.len() <= 255 && text.bytes().all(|byte| byte.is_ascii_graphic());
+    let text = match fields.get("key").filter(fits) {
+        Some(key) => key.to_owned(),
+        None => hex::encode(rand::random::<[u8; 16]>()),
+    };
+    SubmissionKey { text, strict: false }
+}
+
+/// Fields that are no answers.
+const RESERVED: [&str; 10] =
+    ["interaction", "respondent", "subject", "token", "lang", "next", "key", "website", "change", "attempt"];
+
+/// The fields that answer a question; the last of several counts. Foreign fields (submit buttons, trackers) are left
+/// out, unless nothing else was sent: then the refusal shall name them.
+fn answers(survey: &Survey, fields: &Fields) -> Vec<(String, Given)> {
+    let mut known: Vec<(String, Given)> = Vec::new();
+    let mut foreign = Vec::new();
+    for (name, value) in &fields.0 {
+        let is_question = survey.question(name).is_some();
+        if value.trim().is_empty() || (!is_question && RESERVED.contains(&name.as_str())) {
+            continue;
+        }
+        let answer = (name.clone(), Given::Typed(value.clone()));
+        let list = if is_question { &mut known } else { &mut foreign };
+        match list.iter_mut().find(|(other, _)| other == name) {
+            Some(earlier) => *earlier = answer,
+            None => list.push(answer),
+        }
+    }
+    if known.is_empty() { foreign } else { known }
+}

@@ -1,0 +1,229 @@
+//! One stream to the store, from its opening to its end.
+
+use std::{collections::VecDeque, sync::atomic::Ordering, time::Duration};
+
+use bytes::Bytes;
+use http::uri::PathAndQuery;
+use prost::Message as _;
+use tokio::{sync::mpsc, time::Instant};
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tonic::{
+    Code, Request, Status, Streaming,
+    client::Grpc,
+    metadata::MetadataValue,
+    transport::{Channel, Endpoint},
+};
+use tonic_prost::ProstCodec;
+
+use super::{
+    DeadLetters, ForwardState, StoreAddress,
+    dead_letters::Kept,
+    wire::{APPEND, EncodedAppend, Received},
+};
+use crate::{
+    clock::{Clock, Timestamp},
+    config::settings,
+    proto::store::v1::{AppendResponse, Refused},
+    spool::{Batch, Reader, Spool},
+};
+
+/// Time to open the connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How a session ended.
+pub(super) enum End {
+    /// It was told to stop.
+    Stopped,
+    /// The stream broke, or the store did not ack in time.
+    Broken { error: SessionError, delivered: bool },
+}
+
+/// Why a session broke.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SessionError {
+    #[error("no connection: {0}")]
+    Connect(#[from] tonic::transport::Error),
+    #[error("the store's address or key cannot be used")]
+    Address,
+    #[error("{}: {}", .0.code(), .0.message())]
+    Status(Box<Status>),
+    #[error("the store closed the stream")]
+    Closed,
+    #[error("the store did not acknowledge a batch in time")]
+    Silent,
+    #[error("the store acknowledged a batch that was not sent")]
+    Confused,
+    #[error("a dead letter could not be kept: {0}")]
+    DeadLetter(super::dead_letters::KeepError),
+    #[error("the spool's cursor could not be moved: {0}")]
+    Cursor(std::io::Error),
+}
+
+/// A batch that waits for its ack. Its records are kept until then, for the dead letters.
+struct Sent {
+    sequence: u64,
+    batch: Batch,
+    at: Instant,
+    refused: Option<Vec<Refused>>,
+}
+
+pub(super) struct Session<'a> {
+    spool: &'a Spool,
+    letters: &'a DeadLetters,
+    settings: &'a settings::Store,
+    clock: &'a Clock,
+    state: &'a ForwardState,
+    on_the_way: VecDeque<Sent>,
+    next_sequence: u64,
+    delivered: bool,
+}
+
+impl<'a> Session<'a> {
+    pub(super) const fn new(
+        spool: &'a Spool,
+        letters: &'a DeadLetters,
+        settings: &'a settings::Store,
+        clock: &'a Clock,
+        state: &'a ForwardState,
+    ) -> Self {
+        let on_the_way = VecDeque::new();
+        Self { spool, letters, settings, clock, state, on_the_way, next_sequence: 0, delivered: false }
+    }
+
+    pub(super) async fn run(
+        mut self,
+        store: &StoreAddress,
+        reader: &mut Reader,
+        stop: &CancellationToken,
+    ) -> End {
+        let served = tokio::select! {
+            () = stop.cancelled() => return End::Stopped,
+            served = self.serve(store, reader) => served,
+        };
+        match served {
+            Err(error) => End::Broken { error, delivered: self.delivered },
+            Ok(never) => match never {},
+        }
+    }
+
+    async fn serve(
+        &mut self,
+        store: &StoreAddress,
+        reader: &mut Reader,
+    ) -> Result<std::convert::Infallible, SessionError> {
+        let (requests, receiver) = mpsc::channel(self.settings.window);
+        let mut acks = self.open(store, receiver).await?;
+        self.state.store_up.store(true, Ordering::Relaxed);
+        loop {
+            let has_room = self.on_the_way.len() < self.settings.window;
+            let deadline = self.on_the_way.front().map(|oldest| oldest.at + self.settings.ack_timeout);
+            tokio::select! {
+                ack = acks.message() => self.ack(ack.map_err(status)?.ok_or(SessionError::Closed)?).await?,
+                batch = reader.next(self.settings.batch_records, self.settings.batch_bytes), if has_room => {
+                    let request = self.send(batch);
+                    requests.send(request).await.map_err(|_| SessionError::Closed)?;
+                }
+                () = until(deadline) => return Err(SessionError::Silent),
+            }
+        }
+    }
+
+    async fn open(
+        &self,
+        store: &StoreAddress,
+        requests: mpsc::Receiver<EncodedAppend>,
+    ) -> Result<Streaming<AppendResponse>, SessionError> {
+        let mut client = Grpc::new(connect(&store.url).await?);
+        client.ready().await?;
+        let mut request = Request::new(ReceiverStream::new(requests));
+        let metadata = request.metadata_mut();
+        let fingerprint = MetadataValue::try_from(&store.fingerprint).map_err(|_| SessionError::Address)?;
+        metadata.insert("voxgate-identity-key", fingerprint);
+        if let Some(key) = &self.settings.key {
+            let bearer = format!("Bearer {}", key.expose());
+            metadata.insert("authorization", bearer.parse().map_err(|_| SessionError::Address)?);
+        }
+        let codec = ProstCodec::<EncodedAppend, AppendResponse>::default();
+        let opened = client.streaming(request, PathAndQuery::from_static(APPEND), codec).await;
+        if opened.as_ref().is_err_and(|status| status.code() == Code::FailedPrecondition) {
+            self.state.identity_conflict.cancel();
+        }
+        Ok(opened.map_err(status)?.into_inner())
+    }
+
+    fn send(&mut self, batch: Batch) -> EncodedAppend {
+        let sequence = self.next_sequence;
+        self.next_sequence += 1;
+        let records: Vec<Bytes> = batch.records.iter().map(|(_, record)| record.clone()).collect();
+        self.on_the_way.push_back(Sent { sequence, batch, at: Instant::now(), refused: None });
+        EncodedAppend { sequence, records }
+    }
+
+    /// Acks may come in any order; the cursor moves past those that stand in front.
+    async fn ack(&mut self, ack: AppendResponse) -> Result<(), SessionError> {
+        let sent = self.on_the_way.iter_mut().find(|sent| sent.sequence == ack.sequence);
+        sent.ok_or(SessionError::Confused)?.refused = Some(ack.refused);
+        while let Some(front) = self.on_the_way.pop_front_if(|front| front.refused.is_some()) {
+            let dead = self.bury(&front)?;
+            self.observe_lag(&front.batch);
+            self.spool.advance(front.batch.last, dead).map_err(SessionError::Cursor)?;
+            self.delivered = true;
+        }
+        Ok(())
+    }
+
+    /// By the batch's oldest record.
+    fn observe_lag(&self, batch: &Batch) {
+        let oldest = batch.records.first().and_then(|(_, record)| Received::decode(record.clone()).ok());
+        if let Some(Received { received_us }) = oldest {
+            let lag = self.clock.now().since(Timestamp::from_micros(received_us));
+            self.state.lag.observe(lag.as_secs_f64());
+        }
+    }
+
+    /// Keeps the refused records of a batch; says how many were not kept before.
+    fn bury(&self, sent: &Sent) -> Result<u64, SessionError> {
+        let mut dead = 0;
+        for refused in sent.refused.iter().flatten() {
+            let place = usize::try_from(refused.index).unwrap_or(usize::MAX);
+            let (sequence, record) = sent.batch.records.get(place).ok_or(SessionError::Confused)?;
+            tracing::error!(
+                sequence,
+                code = refused.code,
+                detail = refused.detail,
+                "the store refused a record; it is in the dead letters (`voxgate dead-letters list`)"
+            );
+            let kept = self.letters.keep(
+                *sequence,
+                record.clone(),
+                &refused.code,
+                &refused.detail,
+                self.clock.now(),
+            );
+            dead += u64::from(kept.map_err(SessionError::DeadLetter)? == Kept::New);
+        }
+        Ok(dead)
+    }
+}
+
+async fn connect(url: &str) -> Result<Channel, SessionError> {
+    let endpoint = Endpoint::from_shared(url.to_owned()).map_err(|_| SessionError::Address)?;
+    let endpoint = endpoint
+        .connect_timeout(CONNECT_TIMEOUT)
+        .tcp_nodelay(true)
+        .http2_keep_alive_interval(Duration::from_secs(10))
+        .keep_alive_timeout(Duration::from_secs(10));
+    Ok(endpoint.connect().await?)
+}
+
+fn status(status: Status) -> SessionError {
+    SessionError::Status(Box::new(status))
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}

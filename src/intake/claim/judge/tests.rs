@@ -1,0 +1,168 @@
+use std::time::Duration;
+
+use super::*;
+use crate::{
+    intake::claim::{Runs, content::MAX_BYTES},
+    outcome::{ResponseId, Value},
+    survey::Confidence,
+};
+
+const WINDOW: Duration = Duration::from_hours(24);
+const SAME: Verdict = Verdict::Same { settled: true };
+const AGAIN: Verdict = Verdict::Same { settled: false };
+const REVISED: Verdict = Verdict::Revised { late: false };
+const LATE: Verdict = Verdict::Revised { late: true };
+
+/// A response whose submissions are judged one after another, each with a ticket of its own.
+struct Response {
+    runs: Runs,
+    claim: Option<Claim>,
+    newest: bool,
+    now: Timestamp,
+}
+
+impl Response {
+    fn new() -> Self {
+        Self { runs: Runs::default(), claim: None, newest: true, now: Timestamp::from_secs(1_795_000_000) }
+    }
+
+    fn submit(&mut self, settled: bool, answers: &[(&str, i32)]) -> (Verdict, Timestamp) {
+        let answers: Vec<_> = answers
+            .iter()
+            .map(|(question, score)| ClaimedAnswer::new(question, &Value::Score(*score)))
+            .collect();
+        let id = ResponseId::from_hash([7; 16]);
+        let ask = Ask {
+            id,
+            now: self.now,
+            stamp: self.now,
+            edit_window: WINDOW,
+            answers: &answers,
+            confidence: Confidence::Confirmed,
+        };
+        let ticket = self.runs.ticket();
+        let Some(claim) = &self.claim else {
+            self.claim = Claim::unpack(&Claim::fresh(&ask, &ticket).pack(&answers));
+            ticket.settle();
+            return (Verdict::Fresh, self.now);
+        };
+        let judged = judge(claim, &ask, Certainty { on_disk: settled, newest: self.newest }, &ticket);
+        if let Some(next) = &judged.write {
+            assert!(next.last > claim.last, "a record's stamp is later than the one its claim carried");
+            let packed = next.pack(&answers);
+            assert!(packed.len() <= MAX_BYTES);
+            self.claim = Claim::unpack(&packed);
+        }
+        ticket.settle();
+        (judged.verdict, judged.stamp)
+    }
+
+    /// Another gateway takes over, and nothing of the old one's run is known to be on disk.
+    fn another_gateway(&mut self) {
+        self.runs = Runs::default();
+    }
+
+    fn says(&mut self, settled: bool, answers: &[(&str, i32)]) -> Verdict {
+        self.submit(settled, answers).0
+    }
+}
+
+#[test]
+fn a_double_is_dropped_only_when_it_is_settled() {
+    let mut response = Response::new();
+    assert_eq!(response.says(true, &[("q", 9)]), Verdict::Fresh);
+    assert_eq!(response.says(false, &[("q", 9)]), AGAIN);
+    assert_eq!(response.says(true, &[("q", 9)]), SAME);
+}
+
+#[test]
+fn a_change_and_a_change_back_are_both_revisions_with_later_stamps() {
+    let mut response = Response::new();
+    let (_, first) = response.submit(true, &[("q", 9)]);
+    let (verdict, second) = response.submit(true, &[("q", 3)]);
+    assert_eq!(verdict, REVISED);
+    let (verdict, third) = response.submit(true, &[("q", 9)]);
+    assert_eq!(verdict, REVISED);
+    assert!(first < second && second < third, "although the clock stood still");
+}
+
+#[test]
+fn a_question_not_answered_before_is_a_revision_and_never_late() {
+    let mut response = Response::new();
+    response.says(true, &[("q", 9)]);
+    response.now = response.now.after(WINDOW * 2);
+    assert_eq!(response.says(true, &[("p", 1)]), REVISED);
+    assert_eq!(response.says(true, &[("p", 1), ("q", 9)]), SAME);
+}
+
+#[test]
+fn a_change_at_the_end_of_the_edit_window_counts_and_one_after_it_is_late() {
+    let mut response = Response::new();
+    response.says(true, &[("q", 9)]);
+    response.now = response.now.after(WINDOW);
+    assert_eq!(response.says(true, &[("q", 3)]), REVISED);
+    response.now = response.now.after(Duration::from_micros(1));
+    assert_eq!(response.says(true, &[("q", 4)]), LATE);
+}
+
+#[test]
+fn a_late_value_changes_nothing_and_is_known_when_it_comes_again() {
+    let mut response = Response::new();
+    response.says(true, &[("q", 9)]);
+    response.now = response.now.after(WINDOW * 2);
+    assert_eq!(response.says(true, &[("q", 3)]), LATE);
+    assert_eq!(response.says(true, &[("q", 3)]), SAME);
+    assert_eq!(response.says(true, &[("q", 9)]), SAME);
+    assert_eq!(response.says(true, &[("q", 4)]), LATE);
+}
+
+#[test]
+fn what_a_crashed_gateway_claimed_stays_doubtful_until_it_is_said_again() {
+    let mut response = Response::new();
+    // A gateway claims q and dies before it is on disk; p is added at another one, whose ticket is settled.
+    response.says(true, &[("q", 9)]);
+    response.another_gateway();
+    assert_eq!(response.says(false, &[("p", 1)]), REVISED);
+    assert_eq!(response.says(true, &[("p", 1)]), SAME);
+    assert_eq!(response.says(true, &[("q", 9)]), AGAIN, "nobody has q on disk");
+    assert_eq!(response.says(true, &[("q", 9), ("p", 1)]), SAME);
+}
+
+#[test]
+fn what_a_failover_may_have_brought_back_stays_doubtful_even_to_its_own_run() {
+    let mut response = Response::new();
+    response.says(true, &[("q", 9)]);
+    response.newest = false;
+    assert_eq!(response.says(true, &[("q", 9)]), AGAIN);
+    assert_eq!(response.says(true, &[("p", 1)]), REVISED);
+    response.newest = true;
+    assert_eq!(response.says(true, &[("p", 1)]), SAME);
+    assert_eq!(response.says(true, &[("q", 9)]), AGAIN, "another value of q may have been lost");
+    assert_eq!(response.says(true, &[("q", 9)]), SAME);
+}
+
+#[test]
+fn an_earlier_ticket_of_the_same_run_is_on_disk_when_the_later_one_is() {
+    let mut response = Response::new();
+    response.says(true, &[("q", 9)]);
+    assert_eq!(response.says(false, &[("p", 1)]), REVISED);
+    assert_eq!(response.says(true, &[("q", 9)]), SAME);
+}
+
+#[test]
+fn a_form_too_large_for_its_claim_is_known_by_its_last_submission() {
+    let questions: Vec<String> = (0..16).map(|number| format!("question-{number}")).collect();
+    let form: Vec<_> = questions.iter().map(|question| (question.as_str(), 3)).collect();
+    let mut response = Response::new();
+    assert_eq!(response.says(true, &form), Verdict::Fresh);
+    assert_eq!(response.says(true, &form), SAME);
+    assert_eq!(response.says(false, &form), AGAIN);
+    let mut changed = form.clone();
+    changed[15].1 = 4;
+    assert_eq!(response.says(true, &changed), REVISED);
+    assert_eq!(response.says(true, &form), REVISED, "changed back");
+    assert_eq!(response.says(true, &form), SAME);
+    response.now = response.now.after(WINDOW * 2);
+    assert_eq!(response.says(true, &changed), LATE);
+    assert_eq!(response.says(true, &[("one more", 1)]), REVISED);
+}

@@ -1,0 +1,193 @@
+//! Where a claim lies: in one of many small hashes of its period.
+//!
+//! A claim is kept for the *span*: the edit window, rounded up to a power of two of days so that surveys share buckets.
+//! A period is two spans long, so a claim that may still matter is in this period's bucket or in the one before, and the
+//! latter has to be looked at only during the first span of a period. A hash of up to 128 short fields is a listpack;
+//! the number of hashes is chosen so that a full period leaves about 90 in each.
+
+use std::{
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use arc_swap::ArcSwapOption;
+
+use crate::{clock::Timestamp, outcome::ResponseId};
+
+const DAY_SECS: u64 = 86_400;
+/// Fields of a hash at the end of its period.
+const FILL: u64 = 90;
+/// Spans of 1 day to 16,384 days.
+const CLASSES: usize = 15;
+const MAX_BUCKETS: u64 = 1 << 24;
+/// How long after a period's begin a gateway with a slow clock may still write into the one before.
+const SLOW_CLOCK_SECS: u64 = 3600;
+/// EXPIRE is sent again so many times in a period, in case a bucket was evicted and made anew.
+const EXPIRES_A_PERIOD: u64 = 8;
+
+/// All buckets.
+#[derive(Debug)]
+pub(super) struct Buckets {
+    prefix: String,
+    answers_per_day: u64,
+    longest_secs: AtomicU64,
+    classes: [OnceLock<Class>; CLASSES],
+}
+
+/// The buckets of one span.
+#[derive(Debug)]
+struct Class {
+    letter: char,
+    span_secs: u64,
+    buckets: u64,
+    marks: ArcSwapOption<Marks>,
+}
+
+/// What this gateway did with, and knows of, the buckets of one period over one connection.
+#[derive(Debug)]
+pub(super) struct Marks {
+    of: (u64, u64, u64),
+    /// Its expiry was set.
+    expires: Vec<AtomicU64>,
+    /// The bucket before it is not there, and never will be.
+    alone: Vec<AtomicU64>,
+}
+
+/// The place of one claim.
+#[derive(Debug)]
+pub(super) struct Bucket {
+    /// The bucket of this period.
+    pub(super) key: String,
+    /// The one before, while it may hold a claim that matters.
+    pub(super) previous: Option<String>,
+    /// How long the bucket must be kept, when that is still to be said.
+    pub(super) expire_secs: Option<u64>,
+    /// Whether what is found of the previous bucket may be remembered.
+    may_be_alone: bool,
+    index: usize,
+    marks: Arc<Marks>,
+}
+
+impl Buckets {
+    pub(super) fn new(prefix: &str, answers_per_day: u64) -> Self {
+        let classes = [const { OnceLock::new() }; CLASSES];
+        Self { prefix: prefix.to_owned(), answers_per_day, longest_secs: AtomicU64::new(0), classes }
+    }
+
+    pub(super) fn keep_for(&self, longest: Duration) {
+        self.longest_secs.store(longest.as_secs(), Ordering::Relaxed);
+    }
+
+    /// The longest time that a claim may be read after it was written.
+    pub(super) fn longest_kept(&self) -> Duration {
+        let longest = self.classes.iter().filter_map(OnceLock::get).map(|class| class.span_secs).max();
+        Duration::from_secs(3 * longest.unwrap_or(DAY_SECS))
+    }
+
+    /// The place of a claim at a time; `generation` counts connections.
+    pub(super) fn place(
+        &self,
+        id: ResponseId,
+        now: Timestamp,
+        edit_window: Duration,
+        generation: u64,
+    ) -> Bucket {
+        let window_secs = edit_window.as_secs().max(self.longest_secs.load(Ordering::Relaxed));
+        let class = self.class(window_secs);
+        let now_secs = u64::try_from(now.as_secs()).unwrap_or(0);
+        let period_secs = 2 * class.span_secs;
+        let period = now_secs / period_secs;
+        let into_secs = now_secs % period_secs;
+        let index = class.index(id);
+        let refreshed = into_secs * EXPIRES_A_PERIOD / period_secs;
+        let marks = class.marks((period, refreshed, generation));
+        let key = |period| format!("{}{{{}}}{}{}", self.prefix, short(index), class.letter, short(period));
+        let place = usize::try_from(index).unwrap_or(usize::MAX);
+        let looked_at = into_secs < class.span_secs && period > 0 && !is_set(&marks.alone, place);
+        let expire_secs = period_secs - into_secs + class.span_secs;
+        Bucket {
+            key: key(period),
+            previous: looked_at.then(|| key(period - 1)),
+            expire_secs: (!is_set(&marks.expires, place)).then_some(expire_secs),
+            may_be_alone: into_secs > SLOW_CLOCK_SECS,
+            index: place,
+            marks,
+        }
+    }
+
+    fn class(&self, window_secs: u64) -> &Class {
+        let days = window_secs.div_ceil(DAY_SECS).clamp(1, 1 << (CLASSES - 1)).next_power_of_two();
+        let power = usize::try_from(days.trailing_zeros()).unwrap_or(0).min(CLASSES - 1);
+        #[allow(clippy::indexing_slicing, reason = "the power is below the array's length by construction")]
+        self.classes[power].get_or_init(|| Class::new(power, days, self.answers_per_day))
+    }
+}
+
+impl Class {
+    fn new(power: usize, days: u64, answers_per_day: u64) -> Self {
+        let answers = answers_per_day.saturating_mul(2 * days);
+        Self {
+            letter: char::from(b'a' + u8::try_from(power).unwrap_or(0)),
+            span_secs: days * DAY_SECS,
+            buckets: answers.div_ceil(FILL).clamp(1, MAX_BUCKETS),
+            marks: ArcSwapOption::empty(),
+        }
+    }
+
+    /// The field is the id's first twelve bytes; the last four choose the bucket.
+    fn index(&self, id: ResponseId) -> u64 {
+        let [.., a, b, c, d] = *id.as_bytes();
+        (u64::from(u32::from_be_bytes([a, b, c, d])) * self.buckets) >> 32
+    }
+
+    fn marks(&self, of: (u64, u64, u64)) -> Arc<Marks> {
+        if let Some(marks) = self.marks.load_full().filter(|marks| marks.of == of) {
+            return marks;
+        }
+        let words = usize::try_from(self.buckets.div_ceil(64)).unwrap_or(0);
+        let none = || std::iter::repeat_with(AtomicU64::default).take(words).collect();
+        let marks = Arc::new(Marks { of, expires: none(), alone: none() });
+        self.marks.store(Some(Arc::clone(&marks)));
+        marks
+    }
+}
+
+impl Bucket {
+    /// Its expiry was set.
+    pub(super) fn expires(&self) {
+        set(&self.marks.expires, self.index);
+    }
+
+    /// The bucket before was found to be missing.
+    pub(super) fn is_alone(&self) {
+        if self.may_be_alone {
+            set(&self.marks.alone, self.index);
+        }
+    }
+}
+
+fn is_set(bits: &[AtomicU64], place: usize) -> bool {
+    bits.get(place / 64).is_some_and(|word| word.load(Ordering::Relaxed) >> (place % 64) & 1 == 1)
+}
+
+fn set(bits: &[AtomicU64], place: usize) {
+    if let Some(word) = bits.get(place / 64) {
+        word.fetch_or(1 << (place % 64), Ordering::Relaxed);
+    }
+}
+
+/// A number in few letters.
+fn short(mut number: u64) -> String {
+    let mut text = String::new();
+    loop {
+        let digit = u32::try_from(number % 36).ok().and_then(|digit| char::from_digit(digit, 36));
+        text.push(digit.unwrap_or('0'));
+        number /= 36;
+        if number == 0 {
+            return text;
+        }
+    }
+}

@@ -1,0 +1,296 @@
+//! The way to Redis: connects in the background, opens the breaker when Redis fails, bounds every wait.
+//!
+//! While there is no connection every question is answered at once: not known. The breaker opens after
+//! `breaker_failures` failures in a row by dropping the connection, and with it whatever still waited on it; every
+//! `breaker_probe` a new connection is tried with a write, so that a server that is full or read-only stays out.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use arc_swap::ArcSwapOption;
+use redis::{
+    Cmd, ConnectionInfo, ErrorKind, FromRedisValue, Pipeline, RedisError, RedisResult, ServerErrorKind, Value,
+};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout, timeout_at},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    ConnectError,
+    wire::{self, Watch, Wire},
+};
+use crate::{
+    clock::{Clock, Timestamp},
+    config::settings,
+};
+
+/// Requests on the way at once; more wait, each no longer than its submission may.
+const IN_FLIGHT: usize = 4096;
+/// Time to connect and to check who Redis belongs to.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// Masters remembered at once; a cluster has at most 1000 nodes (Redis Cluster specification).
+const EPOCHS: usize = 4096;
+
+/// A connection that stands, or stood.
+pub(super) struct Live {
+    wire: Wire,
+    watch: Watch,
+    /// When each master of a cluster was first seen.
+    epochs: Mutex<HashMap<u64, Timestamp>>,
+}
+
+/// The way to Redis.
+pub(super) struct Link {
+    servers: Vec<ConnectionInfo>,
+    settings: settings::Redis,
+    fingerprint: String,
+    clock: Clock,
+    live: ArcSwapOption<Live>,
+    failures: AtomicU32,
+    /// Counts connections: what was known of Redis's keys ends with each.
+    generation: Arc<AtomicU64>,
+    permits: Semaphore,
+    conflict: CancellationToken,
+}
+
+impl Link {
+    pub(super) fn new(
+        settings: &settings::Redis,
+        fingerprint: &str,
+        clock: Clock,
+    ) -> Result<Self, ConnectError> {
+        Ok(Self {
+            servers: wire::servers(&settings.urls).map_err(ConnectError::Url)?,
+            settings: settings.clone(),
+            fingerprint: fingerprint.to_owned(),
+            clock,
+            live: ArcSwapOption::empty(),
+            failures: AtomicU32::new(0),
+            generation: Arc::default(),
+            permits: Semaphore::new(IN_FLIGHT),
+            conflict: CancellationToken::new(),
+        })
+    }
+
+    pub(super) fn is_up(&self) -> bool {
+        self.live.load().is_some()
+    }
+
+    pub(super) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// Ended when Redis belongs to gateways with another identity key.
+    pub(super) const fn conflict(&self) -> &CancellationToken {
+        &self.conflict
+    }
+
+    /// The connection that stands.
+    pub(super) fn live(&self) -> Option<Arc<Live>> {
+        self.live.load_full()
+    }
+
+    /// Sends one command; none when Redis fails or the time is up.
+    pub(super) async fn one(&self, live: &Live, command: &Cmd, deadline: Instant) -> Option<Value> {
+        let mut wire = live.wire.clone();
+        self.bounded(live, deadline, async move { wire.one(command).await }).await?.ok()
+    }
+
+    /// As [`Link::one`], with the server's refusal of a script that it does not know.
+    pub(super) async fn script(
+        &self,
+        live: &Live,
+        command: &Cmd,
+        deadline: Instant,
+    ) -> Option<Result<Value, NoScript>> {
+        let mut wire = live.wire.clone();
+        let reply = self.bounded(live, deadline, async move { wire.one(command).await }).await?;
+        Some(reply.map_err(|_| NoScript))
+    }
+
+    /// Sends commands on keys of one slot.
+    pub(super) async fn many(
+        &self,
+        live: &Live,
+        pipeline: &Pipeline,
+        deadline: Instant,
+    ) -> Option<Vec<Value>> {
+        let mut wire = live.wire.clone();
+        self.bounded(live, deadline, async move { wire.many(pipeline).await }).await?.ok()
+    }
+
+    /// Whether a claim at `key`, written at `written` and read over `live`, is younger than the connection: then no
+    /// failover since can have brought it back in place of a newer one.
+    pub(super) async fn is_younger(
+        &self,
+        live: &Live,
+        key: &[u8],
+        written: Timestamp,
+        margin: Duration,
+        deadline: Instant,
+    ) -> bool {
+        if written <= live.since().after(margin) {
+            return false;
+        }
+        if matches!(live.wire, Wire::Single(_)) {
+            return true;
+        }
+        let mut wire = live.wire.clone();
+        match self.bounded(live, deadline, async move { wire.epoch(key).await }).await {
+            Some(Ok(Some(epoch))) => written > live.epoch_since(epoch, self.clock.now()).after(margin),
+            _ => false,
+        }
+    }
+
+    /// Awaits a reply: `None` is a failure, an error within is a script that is not known.
+    async fn bounded<T>(
+        &self,
+        live: &Live,
+        deadline: Instant,
+        reply: impl Future<Output = RedisResult<T>>,
+    ) -> Option<RedisResult<T>> {
+        let permitted = async {
+            let _permit = self.permits.acquire().await.ok()?;
+            Some(reply.await)
+        };
+        match timeout_at(deadline, permitted).await.ok().flatten() {
+            Some(Err(error)) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
+                Some(Err(error))
+            }
+            Some(Ok(value)) => {
+                if self.failures.load(Ordering::Relaxed) != 0 {
+                    self.failures.store(0, Ordering::Relaxed);
+                }
+                Some(Ok(value))
+            }
+            Some(Err(error)) => self.failed(live, Some(&error)),
+            None => self.failed(live, None),
+        }
+    }
+
+    fn failed<T>(&self, live: &Live, error: Option<&RedisError>) -> Option<T> {
+        let failures = self.failures.fetch_add(1, Ordering::Relaxed) + 1;
+        let dropped =
+            matches!(live.wire, Wire::Single(_)) && error.is_some_and(RedisError::is_unrecoverable_error);
+        if (dropped || failures >= self.settings.breaker_failures) && !live.watch.lost.is_cancelled() {
+            let why = error.map_or_else(|| "it does not answer in time".to_owned(), ToString::to_string);
+            tracing::warn!(failures, why, "Redis fails: answers are taken unverified until it is back");
+            live.watch.lost.cancel();
+            self.forget(live);
+        }
+        None
+    }
+
+    /// Takes the connection out of use, unless it was replaced already.
+    fn forget(&self, live: &Live) {
+        let standing = self.live.load_full();
+        if standing.as_deref().is_some_and(|standing| std::ptr::eq(standing, live)) {
+            self.live.compare_and_swap(&standing, None);
+        }
+    }
+
+    /// Tries to connect once. Writes as it does so: a server that refuses writes is of no use.
+    pub(super) async fn connect(&self) -> Result<Arc<Live>, ConnectError> {
+        let connecting = timeout(PATIENCE * 2, self.connect_and_check());
+        let live = connecting.await.unwrap_or(Err(ConnectError::Timeout))?;
+        self.failures.store(0, Ordering::Relaxed);
+        self.generation.fetch_add(1, Ordering::AcqRel);
+        self.live.store(Some(Arc::clone(&live)));
+        Ok(live)
+    }
+
+    async fn connect_and_check(&self) -> Result<Arc<Live>, ConnectError> {
+        let watch = Watch {
+            since: Arc::default(),
+            lost: CancellationToken::new(),
+            generation: Arc::clone(&self.generation),
+            clock: self.clock.clone(),
+        };
+        let mut wire = wire::connect(&self.servers, self.settings.mode, PATIENCE, &watch)
+            .await
+            .map_err(ConnectError::Unavailable)?;
+        self.check_identity(&mut wire).await?;
+        let epochs = wire::epochs(&mut wire).await.map_err(ConnectError::Unavailable)?;
+        let now = self.clock.now();
+        watch.since.store(now.as_micros(), Ordering::Release);
+        let epochs = Mutex::new(epochs.into_iter().map(|epoch| (epoch, now)).collect());
+        Ok(Arc::new(Live { wire, watch, epochs }))
+    }
+
+    async fn check_identity(&self, wire: &mut Wire) -> Result<(), ConnectError> {
+        let key = format!("{}identity", self.settings.prefix);
+        let command = redis::cmd("SET").arg(key).arg(&self.fingerprint).arg("NX").arg("GET").to_owned();
+        let found = wire.one(&command).await.map_err(ConnectError::Unavailable)?;
+        match Option::<String>::from_redis_value(found)
+            .map_err(|error| ConnectError::Unavailable(error.into()))?
+        {
+            Some(other) if other != self.fingerprint => {
+                self.conflict.cancel();
+                Err(ConnectError::IdentityKey)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Keeps a connection up until `stop`, or until Redis turns out to be another fleet's.
+    pub(super) async fn keep_up(&self, first: Option<Arc<Live>>, stop: CancellationToken) {
+        let _ended = stop.run_until_cancelled(self.reconnect(first)).await;
+        self.live.store(None);
+    }
+
+    async fn reconnect(&self, mut standing: Option<Arc<Live>>) {
+        loop {
+            if let Some(live) = standing.take() {
+                live.watch.lost.cancelled().await;
+                self.forget(&live);
+                // A breaker that opened waits before it tries; a connection that was cut is made again at once.
+                if self.failures.load(Ordering::Relaxed) >= self.settings.breaker_failures {
+                    tokio::time::sleep(self.settings.breaker_probe).await;
+                }
+            }
+            match self.connect().await {
+                Ok(live) => {
+                    tracing::info!("Redis is back: answers are verified again");
+                    standing = Some(live);
+                }
+                Err(ConnectError::IdentityKey) => return,
+                Err(error) => {
+                    tracing::debug!(%error, "Redis is still away");
+                    tokio::time::sleep(self.settings.breaker_probe).await;
+                }
+            }
+        }
+    }
+}
+
+impl Live {
+    fn since(&self) -> Timestamp {
+        Timestamp::from_micros(self.watch.since.load(Ordering::Acquire))
+    }
+
+    fn epoch_since(&self, epoch: u64, now: Timestamp) -> Timestamp {
+        let mut epochs = self.epochs.lock().unwrap_or_else(PoisonError::into_inner);
+        if epochs.len() >= EPOCHS {
+            epochs.clear();
+        }
+        *epochs.entry(epoch).or_insert(now)
+    }
+}
+
+/// The server does not know the script.
+pub(super) struct NoScript;
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link").field("up", &self.is_up()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,227 @@
+//! One connection to a Redis server or to all nodes of a Redis Cluster.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, ConnectionInfo, ErrorKind, FromRedisValue, IntoConnectionInfo,
+    Pipeline, ProtocolVersion, PushInfo, PushKind, RedisError, RedisResult, Value,
+    aio::{ConnectionLike, MultiplexedConnection, SendError},
+    cluster::ClusterClientBuilder,
+    cluster_async::ClusterConnection,
+    cluster_routing::{MultipleNodeRoutingInfo, Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr},
+};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::{clock::Clock, config::settings::RedisMode};
+
+/// Commands that wait to be written; a decoded batch fits.
+const PIPELINE_COMMANDS: usize = 512;
+/// Retries of the cluster client for a redirected or refused command; the submission's own bound comes first.
+const CLUSTER_RETRIES: u32 = 4;
+const CLUSTER_RETRY_WAIT_MS: (u64, u64) = (2, 20);
+
+/// A connection; its clones share the socket.
+#[derive(Clone)]
+pub(super) enum Wire {
+    Single(MultiplexedConnection),
+    Cluster(ClusterConnection),
+}
+
+impl Wire {
+    /// Sends one command.
+    pub(super) async fn one(&mut self, command: &Cmd) -> RedisResult<Value> {
+        match self {
+            Self::Single(wire) => wire.req_packed_command(command).await?.extract_error(),
+            Self::Cluster(wire) => wire.req_packed_command(command).await?.extract_error(),
+        }
+    }
+
+    /// Sends commands on keys of one slot; a value for each.
+    pub(super) async fn many(&mut self, pipeline: &Pipeline) -> RedisResult<Vec<Value>> {
+        let count = pipeline.len();
+        let values = match self {
+            Self::Single(wire) => wire.req_packed_commands(pipeline, 0, count).await?,
+            Self::Cluster(wire) => wire.req_packed_commands(pipeline, 0, count).await?,
+        };
+        values.into_iter().map(Value::extract_error).collect()
+    }
+
+    /// The epoch of the master that serves a key: each failover gives one that was never used before. None for a
+    /// single server, or when it is not told.
+    pub(super) async fn epoch(&mut self, key: &[u8]) -> RedisResult<Option<u64>> {
+        let Self::Cluster(wire) = self else { return Ok(None) };
+        let master = SingleNodeRoutingInfo::SpecificNode(Route::new(slot(key), SlotAddr::Master));
+        let info = redis::cmd("CLUSTER").arg("INFO").to_owned();
+        let info = wire.route_command(info, RoutingInfo::SingleNode(master)).await?.extract_error()?;
+        Ok(epoch_in(&String::from_redis_value(info)?))
+    }
+}
+
+/// The epochs of all masters; none for a single server.
+pub(super) async fn epochs(wire: &mut Wire) -> RedisResult<Vec<u64>> {
+    let Wire::Cluster(wire) = wire else { return Ok(Vec::new()) };
+    let masters = RoutingInfo::MultiNode((MultipleNodeRoutingInfo::AllMasters, None));
+    let infos = wire.route_command(redis::cmd("CLUSTER").arg("INFO").to_owned(), masters).await?;
+    let infos = HashMap::<String, String>::from_redis_value(infos.extract_error()?)?;
+    Ok(infos.values().filter_map(|info| epoch_in(info)).collect())
+}
+
+fn epoch_in(info: &str) -> Option<u64> {
+    info.lines().find_map(|line| line.strip_prefix("cluster_my_epoch:")?.trim().parse().ok())
+}
+
+/// Reads the URLs; all speak RESP3, whose pushes tell when a connection is lost.
+pub(super) fn servers(urls: &[String]) -> RedisResult<Vec<ConnectionInfo>> {
+    urls.iter()
+        .map(|url| {
+            let info = url.as_str().into_connection_info()?;
+            let redis = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
+            Ok(info.set_redis_settings(redis))
+        })
+        .collect()
+}
+
+/// What is told when a connection is lost.
+#[derive(Clone)]
+pub(super) struct Watch {
+    /// When the connection, or the one to any of its nodes, came up; microseconds.
+    pub(super) since: Arc<AtomicI64>,
+    /// Ended when the connection must be replaced.
+    pub(super) lost: CancellationToken,
+    /// Counts connections.
+    pub(super) generation: Arc<AtomicU64>,
+    pub(super) clock: Clock,
+}
+
+impl Watch {
+    /// A single server's connection is replaced.
+    fn server_lost(&self) {
+        self.lost.cancel();
+    }
+
+    /// A cluster's repairs itself, but what was written before may have been lost with the node.
+    fn node_lost(&self) {
+        self.since.store(self.clock.now().as_micros(), Ordering::Release);
+        self.generation.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
+/// Connects to the server, or to the cluster.
+pub(super) async fn connect(
+    servers: &[ConnectionInfo],
+    mode: RedisMode,
+    patience: Duration,
+    watch: &Watch,
+) -> RedisResult<Wire> {
+    let is_cluster = match mode {
+        RedisMode::Single => false,
+        RedisMode::Cluster => true,
+        RedisMode::Auto => is_cluster(servers, patience).await?,
+    };
+    let watch = watch.clone();
+    match is_cluster {
+        true => cluster(servers, patience, move || watch.node_lost()).await,
+        false => {
+            single(servers, configured(patience).set_push_sender(on_loss(move || watch.server_lost()))).await
+        }
+    }
+}
+
+async fn is_cluster(servers: &[ConnectionInfo], patience: Duration) -> RedisResult<bool> {
+    let mut server = single(servers, configured(patience)).await?;
+    let info = server.one(redis::cmd("INFO").arg("cluster")).await?;
+    Ok(String::from_redis_value(info)?.contains("cluster_enabled:1"))
+}
+
+fn configured(patience: Duration) -> AsyncConnectionConfig {
+    AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(patience))
+        .set_response_timeout(None)
+        .set_pipeline_buffer_size(PIPELINE_COMMANDS)
+}
+
+/// The first server that can be connected to.
+async fn single(servers: &[ConnectionInfo], config: AsyncConnectionConfig) -> RedisResult<Wire> {
+    let mut failed = Err(RedisError::from((ErrorKind::InvalidClientConfig, "there is no URL")));
+    for server in servers {
+        let client = Client::open(server.clone())?;
+        match client.get_multiplexed_async_connection_with_config(&config).await {
+            Ok(wire) => return Ok(Wire::Single(wire)),
+            Err(error) => failed = Err(error),
+        }
+    }
+    failed
+}
+
+async fn cluster(
+    servers: &[ConnectionInfo],
+    patience: Duration,
+    lost: impl Fn() + Send + Sync + 'static,
+) -> RedisResult<Wire> {
+    let client = ClusterClientBuilder::new(servers.iter().cloned())
+        .use_protocol(ProtocolVersion::RESP3)
+        .connection_timeout(patience)
+        .response_timeout(patience)
+        .overall_response_timeout(None)
+        .retries(CLUSTER_RETRIES)
+        .min_retry_wait(CLUSTER_RETRY_WAIT_MS.0)
+        .max_retry_wait(CLUSTER_RETRY_WAIT_MS.1)
+        .push_sender(on_loss(lost))
+        .build()?;
+    Ok(Wire::Cluster(client.get_async_connection().await?))
+}
+
+fn on_loss(
+    lost: impl Fn() + Send + Sync + 'static,
+) -> impl Fn(PushInfo) -> Result<(), SendError> + Send + Sync + 'static {
+    move |push| {
+        if push.kind == PushKind::Disconnection {
+            lost();
+        }
+        Ok(())
+    }
+}
+
+/// The slot of a key: CRC16 (XMODEM) of its hash tag, or of all of it (Redis Cluster specification).
+fn slot(key: &[u8]) -> u16 {
+    let tag = key.split(|byte| *byte == b'{').nth(1).and_then(|rest| {
+        let end = rest.iter().position(|byte| *byte == b'}')?;
+        rest.get(..end).filter(|tag| !tag.is_empty())
+    });
+    let crc =
+        tag.unwrap_or(key).iter().fold(0_u16, |crc, byte| {
+            (0..8).fold(crc ^ u16::from(*byte) << 8, |crc, _| {
+                if crc & 0x8000 == 0 { crc << 1 } else { crc << 1 ^ 0x1021 }
+            })
+        });
+    crc % 16_384
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_are_those_of_the_specification() {
+        // 0x31C3 is the check value of CRC16/XMODEM; foo and {foo}bar share a slot, as `CLUSTER KEYSLOT` says.
+        assert_eq!(slot(b"123456789"), 0x31C3);
+        assert_eq!(slot(b"foo"), 12_182);
+        assert_eq!(slot(b"{foo}bar"), 12_182);
+        assert_eq!(slot(b"{}foo"), slot(b"{}foo"));
+        assert_ne!(slot(b"{}foo"), slot(b"foo"));
+    }
+
+    #[test]
+    fn the_epoch_is_the_masters_own() {
+        assert_eq!(epoch_in("cluster_current_epoch:9\r\ncluster_my_epoch:7\r\n"), Some(7));
+        assert_eq!(epoch_in("cluster_enabled:0"), None);
+    }
+}

@@ -1,0 +1,209 @@
+//! Reads what is durable, in order, in large blocks.
+
+use std::{io, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use tokio::sync::watch;
+use tracing::error;
+
+use super::{
+    Shared,
+    disk::DiskFile,
+    log::{Log, Place, Step, Stretch},
+    set_aside,
+    walk::{Found, Frame, Walk},
+};
+
+/// Pause after a read that failed.
+const READ_RETRY: Duration = Duration::from_secs(1);
+/// Blocks are never smaller: records are read in runs.
+const BLOCK_BYTES_MIN: usize = 64 << 10;
+/// Blocks are never larger, whatever the caller's batch may hold.
+const BLOCK_BYTES_MAX: usize = 4 << 20;
+
+/// Records in the order they were appended.
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    /// The sequence of the last one, for [`super::Spool::advance`].
+    pub last: u64,
+    /// Sequence and bytes of each.
+    pub records: Vec<(u64, Bytes)>,
+}
+
+/// Reads the spool from the cursor on. There is one at a time: two would each read everything.
+#[derive(Debug)]
+pub struct Reader {
+    shared: Arc<Shared>,
+    changed: watch::Receiver<()>,
+    place: Place,
+    epoch: u64,
+    /// The segment that is being read.
+    open: Option<(u32, Arc<dyn DiskFile>)>,
+}
+
+impl Reader {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        let changed = shared.changed.subscribe();
+        let mut reader = Self { shared, changed, place: Place::default(), epoch: 0, open: None };
+        reader.rewind();
+        reader
+    }
+
+    /// Back to the cursor: everything that was read and not advanced over comes again. Acks of what was sent before
+    /// must not be passed on any more.
+    pub fn rewind(&mut self) {
+        let mut log = self.shared.log();
+        log.rewind();
+        self.shared.refresh_live(&log);
+        self.place = log.cursor;
+        self.epoch = log.epoch;
+    }
+
+    /// The next records: waits for at least one, gives what is there up to the bounds. The first one may be larger than
+    /// `max_bytes`. May be dropped while it waits; nothing is lost by that.
+    pub async fn next(&mut self, max_records: usize, max_bytes: usize) -> Batch {
+        loop {
+            self.changed.mark_unchanged();
+            let Some(stretch) = self.stretch() else {
+                // The sender lives in `shared`, which this reader holds.
+                drop(self.changed.changed().await);
+                continue;
+            };
+            match self.read(stretch, max_records.max(1), max_bytes).await {
+                Ok(reading) => {
+                    if let Some(batch) = self.accept(stretch, reading) {
+                        return batch;
+                    }
+                }
+                Err(error) => {
+                    error!(%error, segment = stretch.from.generation,
+                        "the spool cannot be read; delivery waits: check the disk under the data directory");
+                    tokio::time::sleep(READ_RETRY).await;
+                }
+            }
+        }
+    }
+
+    /// What to read next; follows the cursor when a replay moved it.
+    fn stretch(&mut self) -> Option<Stretch> {
+        let log = self.shared.log();
+        if log.epoch != self.epoch {
+            self.epoch = log.epoch;
+            self.place = log.cursor;
+        }
+        log.stretch(self.place)
+    }
+
+    async fn read(&mut self, stretch: Stretch, records: usize, bytes: usize) -> io::Result<Reading> {
+        let Some(file) = self.file(stretch.from.generation)? else { return Ok(Reading::missing(stretch)) };
+        let shared = Arc::clone(&self.shared);
+        let task = move || Reading::take(&shared, &*file, stretch, records, bytes);
+        tokio::task::spawn_blocking(task).await.map_err(io::Error::other)?
+    }
+
+    fn file(&mut self, generation: u32) -> io::Result<Option<Arc<dyn DiskFile>>> {
+        if let Some((_, file)) = self.open.as_ref().filter(|(open, _)| *open == generation) {
+            return Ok(Some(Arc::clone(file)));
+        }
+        match self.shared.disk.open(&self.shared.path(generation)) {
+            Ok(file) => {
+                let file: Arc<dyn DiskFile> = Arc::from(file);
+                self.open = Some((generation, Arc::clone(&file)));
+                Ok(Some(file))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Notes what was read and what is missing. None when there is no record, or the cursor was moved meanwhile.
+    fn accept(&mut self, stretch: Stretch, reading: Reading) -> Option<Batch> {
+        let mut log = self.shared.log();
+        if log.epoch != self.epoch {
+            return None;
+        }
+        let mut batch =
+            Batch { last: self.place.sequence, records: Vec::with_capacity(reading.frames.len()) };
+        for frame in reading.frames {
+            let place =
+                Place { sequence: frame.sequence, generation: stretch.from.generation, offset: frame.end };
+            report_lost(&mut log, self.place.sequence, frame.sequence - 1);
+            log.note_read(Step { place, appended_at: frame.appended_at });
+            self.place = place;
+            batch.last = frame.sequence;
+            batch.records.push((frame.sequence, frame.payload));
+        }
+        if reading.to_the_end {
+            report_lost(&mut log, self.place.sequence, stretch.through);
+            let generation = stretch.from.generation;
+            self.place = Place { sequence: stretch.through, generation, offset: stretch.end };
+        }
+        (!batch.records.is_empty()).then_some(batch)
+    }
+}
+
+/// Counts the records between two that could be read.
+fn report_lost(log: &mut Log, after: u64, through: u64) {
+    let lost = log.lose(after, through);
+    if lost > 0 {
+        error!(
+            records = lost,
+            after,
+            through,
+            "records in the spool cannot be read; they are counted as set aside, their bytes are in spool/set-aside"
+        );
+    }
+}
+
+/// What a stretch held.
+#[derive(Debug)]
+struct Reading {
+    frames: Vec<Frame>,
+    /// Nothing readable follows in this stretch.
+    to_the_end: bool,
+}
+
+impl Reading {
+    /// The file is gone.
+    fn missing(stretch: Stretch) -> Self {
+        error!(
+            segment = stretch.from.generation,
+            "a segment of the spool is missing: was it removed by hand?"
+        );
+        Self { frames: Vec::new(), to_the_end: true }
+    }
+
+    fn take(
+        shared: &Shared,
+        file: &dyn DiskFile,
+        stretch: Stretch,
+        records: usize,
+        bytes: usize,
+    ) -> io::Result<Self> {
+        let Stretch { from: Place { generation, offset, sequence }, end, through } = stretch;
+        let block = bytes.clamp(BLOCK_BYTES_MIN, BLOCK_BYTES_MAX);
+        let mut walk = Walk::new(file, generation, offset, end, through).in_blocks_of(block);
+        let (mut frames, mut taken, mut last) = (Vec::<Frame>::new(), 0, sequence);
+        while frames.len() < records && last < through {
+            match walk.next()? {
+                Found::Frame(frame) if frame.sequence > last => {
+                    taken += frame.payload.len();
+                    if taken > bytes && !frames.is_empty() {
+                        return Ok(Self { frames, to_the_end: false });
+                    }
+                    last = frame.sequence;
+                    frames.push(frame);
+                }
+                Found::Frame(_) => {}
+                Found::Broken { from, to } => {
+                    set_aside::keep(&*shared.disk, &shared.dir, file, generation, from, to)
+                }
+                Found::Rest(from) => {
+                    set_aside::keep(&*shared.disk, &shared.dir, file, generation, from, end);
+                    return Ok(Self { frames, to_the_end: true });
+                }
+            }
+        }
+        Ok(Self { frames, to_the_end: false })
+    }
+}

@@ -1,0 +1,150 @@
+//! Reads the frames of one segment in large blocks, and finds the way on behind one that is broken.
+
+use std::io;
+
+use bytes::Bytes;
+
+use super::{
+    disk::{DiskFile, read_full},
+    frame::{ALIGN_BYTES, NoFrame, Parsed, find_magic, parse},
+};
+use crate::clock::Timestamp;
+
+/// A frame and where it lies.
+#[derive(Clone, Debug)]
+pub(super) struct Frame {
+    pub(super) sequence: u64,
+    pub(super) appended_at: Timestamp,
+    /// The offset after it.
+    pub(super) end: u64,
+    pub(super) payload: Bytes,
+}
+
+/// What comes next in a segment.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// A frame.
+    Frame(Frame),
+    /// Bytes that are no frame, with a frame behind them.
+    Broken {
+        /// Where they begin.
+        from: u64,
+        /// Where the next frame begins.
+        to: u64,
+    },
+    /// From here to the end there is no frame.
+    Rest(u64),
+}
+
+/// A walk over the frames of one generation.
+#[derive(Debug)]
+pub(super) struct Walk<'a> {
+    file: &'a dyn DiskFile,
+    generation: u32,
+    /// Where it stands.
+    at: u64,
+    /// Where it ends.
+    end: u64,
+    /// The last sequence that belongs to this segment.
+    through: u64,
+    block: Bytes,
+    block_at: u64,
+    block_bytes: usize,
+}
+
+impl<'a> Walk<'a> {
+    /// Starts at an offset; frames past `end` or with a sequence above `through` are not seen.
+    pub(super) fn new(file: &'a dyn DiskFile, generation: u32, at: u64, end: u64, through: u64) -> Self {
+        Self { file, generation, at, end, through, block: Bytes::new(), block_at: 0, block_bytes: 1 << 20 }
+    }
+
+    /// Reads so much at once.
+    pub(super) fn in_blocks_of(mut self, block_bytes: usize) -> Self {
+        self.block_bytes = block_bytes;
+        self
+    }
+
+    /// What comes next.
+    pub(super) fn next(&mut self) -> io::Result<Found> {
+        let from = self.at;
+        if let Some(frame) = self.frame_at(from)? {
+            self.at = frame.end;
+            return Ok(Found::Frame(frame));
+        }
+        let mut at = from;
+        while let Some(candidate) = self.candidate_after(at)? {
+            if self.frame_at(candidate)?.is_some() {
+                self.at = candidate;
+                return Ok(Found::Broken { from, to: candidate });
+            }
+            at = candidate;
+        }
+        Ok(Found::Rest(from))
+    }
+
+    fn frame_at(&mut self, at: u64) -> io::Result<Option<Frame>> {
+        loop {
+            match parse(self.block_from(at), self.generation) {
+                Ok(parsed) => return Ok(self.frame(at, &parsed)),
+                Err(NoFrame::Invalid) => return Ok(None),
+                Err(NoFrame::Short(needed)) => {
+                    if at.saturating_add(needed as u64) > self.end {
+                        return Ok(None);
+                    }
+                    self.load(at, needed)?;
+                    if self.block.len() < needed {
+                        return Ok(None);
+                    }
+                }
+            }
+        }
+    }
+
+    fn frame(&self, at: u64, parsed: &Parsed) -> Option<Frame> {
+        if parsed.sequence > self.through {
+            return None;
+        }
+        let start = usize::try_from(at - self.block_at).ok()?;
+        let payload = start + parsed.payload.start..start + parsed.payload.end;
+        Some(Frame {
+            sequence: parsed.sequence,
+            appended_at: parsed.appended_at,
+            end: at + parsed.bytes as u64,
+            payload: self.block.slice(payload),
+        })
+    }
+
+    /// The next position after `at` where a frame may begin.
+    fn candidate_after(&mut self, at: u64) -> io::Result<Option<u64>> {
+        let mut from = at + ALIGN_BYTES as u64;
+        while from < self.end {
+            if self.block_from(from).len() < ALIGN_BYTES {
+                self.load(from, ALIGN_BYTES)?;
+            }
+            let block = self.block_from(from);
+            if block.len() < ALIGN_BYTES {
+                return Ok(None);
+            }
+            match find_magic(block) {
+                Some(found) => return Ok(Some(from + found as u64)),
+                None => from += (block.len() / ALIGN_BYTES * ALIGN_BYTES) as u64,
+            }
+        }
+        Ok(None)
+    }
+
+    fn block_from(&self, at: u64) -> &[u8] {
+        let skip = at.checked_sub(self.block_at).and_then(|skip| usize::try_from(skip).ok());
+        skip.and_then(|skip| self.block.get(skip..)).unwrap_or_default()
+    }
+
+    fn load(&mut self, at: u64, needed: usize) -> io::Result<()> {
+        let left = usize::try_from(self.end.saturating_sub(at)).unwrap_or(usize::MAX);
+        let mut bytes = vec![0; self.block_bytes.max(needed).min(left)];
+        let read = read_full(self.file, &mut bytes, at)?;
+        bytes.truncate(read);
+        self.block = bytes.into();
+        self.block_at = at;
+        Ok(())
+    }
+}

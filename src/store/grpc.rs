@@ -1,0 +1,283 @@
+//! `voxgate.store.v1.StoreService`: decodes and checks what is asked, and maps what the store says to gRPC.
+
+use std::{pin::Pin, sync::Arc};
+
+use futures_util::{Stream, StreamExt as _};
+use tokio::sync::Semaphore;
+use tonic::{Request, Response, Status, Streaming, service::interceptor::InterceptedService};
+use tonic_types::{ErrorDetails, StatusExt as _};
+use uuid::Uuid;
+
+use super::{
+    Auth, IDENTITY_KEY_METADATA, RecordHash, Store, StoreError,
+    merge::Decision,
+    page,
+    record::{self, Checked},
+    sqlite::{self, Erasure, HeldFilter, ListFilter},
+    summary, watch,
+};
+use crate::{
+    catalog::Secret,
+    clock::Timestamp,
+    proto::store::v1::{
+        AppendRequest, AppendResponse, DiscardHeldRequest, DiscardHeldResponse, EraseRequest, EraseResponse,
+        GetResponseRequest, GetResponseResponse, HeldState, ListHeldRequest, ListHeldResponse,
+        ListResponsesRequest, ListResponsesResponse, Record, Refused, ReleaseHeldRequest,
+        ReleaseHeldResponse, SummarizeRequest, SummarizeResponse, WatchRequest,
+        store_service_server::{StoreService, StoreServiceServer},
+    },
+};
+
+/// A gateway's batches are far smaller.
+const MESSAGE_BYTES: usize = 32 << 20;
+/// Batches of one stream that wait for their commit at once.
+const WINDOW: usize = 16;
+/// Change feeds at once.
+const WATCHERS: usize = 64;
+/// Ids in one decision or list.
+const IDS: usize = 1_000;
+/// How far the time of an erasure may lie ahead.
+const ERASE_AHEAD_S: i64 = 300;
+
+/// The store's gRPC service.
+#[derive(Clone, Debug)]
+pub struct Service {
+    store: Store,
+    watchers: Arc<Semaphore>,
+}
+
+/// The service of a store, ready to be added to a server. With a key, every call must carry it.
+pub fn service(store: Store, key: Option<Secret>) -> InterceptedService<StoreServiceServer<Service>, Auth> {
+    let service = Service { store, watchers: Arc::new(Semaphore::new(WATCHERS)) };
+    let server = StoreServiceServer::new(service).max_decoding_message_size(MESSAGE_BYTES);
+    InterceptedService::new(server, Auth::new(key))
+}
+
+type Acks = Pin<Box<dyn Stream<Item = Result<AppendResponse, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl StoreService for Service {
+    type AppendStream = Acks;
+    type WatchStream = watch::Changes;
+
+    async fn append(&self, request: Request<Streaming<AppendRequest>>) -> Result<Response<Acks>, Status> {
+        if let Some(fingerprint) = request.metadata().get(IDENTITY_KEY_METADATA) {
+            let fingerprint = fingerprint.to_str().map_err(|_| bad_fingerprint())?.to_owned();
+            check_fingerprint(&fingerprint)?;
+            self.store.check_identity(fingerprint).await.map_err(status)?;
+        }
+        let store = self.store.clone();
+        let acks = request.into_inner().map(move |batch| append(store.clone(), batch)).buffered(WINDOW);
+        Ok(Response::new(Box::pin(acks)))
+    }
+
+    async fn get_response(
+        &self,
+        request: Request<GetResponseRequest>,
+    ) -> Result<Response<GetResponseResponse>, Status> {
+        let asked = request.into_inner().id;
+        let id = Uuid::parse_str(&asked)
+            .map_err(|_| Status::invalid_argument("id must be a UUID, as receipts and lists show it"))?;
+        let found = self.store.read(move |tx| sqlite::get(tx, id.into_bytes())).await.map_err(status)?;
+        match found {
+            Some(response) => Ok(Response::new(GetResponseResponse { response: Some(response) })),
+            None => Err(Status::not_found("no response has this id, or nothing of it counts")),
+        }
+    }
+
+    async fn list_responses(
+        &self,
+        request: Request<ListResponsesRequest>,
+    ) -> Result<Response<ListResponsesResponse>, Status> {
+        let filter = list_filter(request.into_inner())?;
+        let page = self.store.read(move |tx| sqlite::responses(tx, &filter)).await.map_err(status)?;
+        let last = page.rows.last().filter(|_| page.more).map(|(changed, _)| page::cursor(*changed));
+        Ok(Response::new(ListResponsesResponse {
+            responses: page.rows.into_iter().map(|(_, response)| response).collect(),
+            next_page_token: last.unwrap_or_default(),
+        }))
+    }
+
+    async fn summarize(
+        &self,
+        request: Request<SummarizeRequest>,
+    ) -> Result<Response<SummarizeResponse>, Status> {
+        let query = summary::Query::parse(request.into_inner())?;
+        let counted = self.store.read(move |tx| summary::summarize(tx, &query)).await.map_err(status)?;
+        let rows = counted.map_err(|_| Status::resource_exhausted(summary::TooManyRows::HINT))?;
+        Ok(Response::new(SummarizeResponse { rows }))
+    }
+
+    async fn watch(&self, request: Request<WatchRequest>) -> Result<Response<watch::Changes>, Status> {
+        let request = request.into_inner();
+        let after = page::parse_cursor("cursor", &request.cursor)?;
+        if after > *self.store.changes().borrow() {
+            return Err(Status::out_of_range(
+                "the cursor is later than this store's last change: the store was restored from a backup, or the \
+                 cursor is another store's; start without one",
+            ));
+        }
+        let place = Arc::clone(&self.watchers).try_acquire_owned().map_err(|_| {
+            Status::resource_exhausted(format!("{WATCHERS} feeds are open, which is the limit: close one"))
+        })?;
+        Ok(Response::new(watch::changes(self.store.clone(), after, request.stop_at_end, place)))
+    }
+
+    async fn list_held(
+        &self,
+        request: Request<ListHeldRequest>,
+    ) -> Result<Response<ListHeldResponse>, Status> {
+        let request = request.into_inner();
+        if request.ids.is_empty() {
+            self.held_page(request).await
+        } else {
+            self.held_by_ids(&request.ids).await
+        }
+    }
+
+    async fn release_held(
+        &self,
+        request: Request<ReleaseHeldRequest>,
+    ) -> Result<Response<ReleaseHeldResponse>, Status> {
+        let ids = held_ids(&request.into_inner().ids)?;
+        let released = self.store.decide(ids, Decision::Released).await.map_err(status)?;
+        Ok(Response::new(ReleaseHeldResponse { released }))
+    }
+
+    async fn discard_held(
+        &self,
+        request: Request<DiscardHeldRequest>,
+    ) -> Result<Response<DiscardHeldResponse>, Status> {
+        let ids = held_ids(&request.into_inner().ids)?;
+        let discarded = self.store.decide(ids, Decision::Discarded).await.map_err(status)?;
+        Ok(Response::new(DiscardHeldResponse { discarded }))
+    }
+
+    async fn erase(&self, request: Request<EraseRequest>) -> Result<Response<EraseResponse>, Status> {
+        let erasure = self.erasure(&request.into_inner())?;
+        let erased = self.store.erase(erasure).await.map_err(status)?;
+        Ok(Response::new(EraseResponse { responses: erased.responses, records: erased.records }))
+    }
+}
+
+impl Service {
+    async fn held_page(&self, request: ListHeldRequest) -> Result<Response<ListHeldResponse>, Status> {
+        let filter = held_filter(request)?;
+        let page = self.store.read(move |tx| sqlite::held(tx, &filter)).await.map_err(status)?;
+        let last = page.rows.last().filter(|_| page.more).and_then(|held| {
+            let received_us = held.record.as_ref()?.received_us;
+            Some(page::held_token(received_us, RecordHash::from_hex(&held.id)?))
+        });
+        Ok(Response::new(ListHeldResponse { held: page.rows, next_page_token: last.unwrap_or_default() }))
+    }
+
+    async fn held_by_ids(&self, ids: &[String]) -> Result<Response<ListHeldResponse>, Status> {
+        let ids = held_ids(ids)?;
+        let found = self.store.read(move |tx| sqlite::held_by_ids(tx, &ids)).await.map_err(status)?;
+        let held = found.map_err(|id| status(StoreError::UnknownHeld(id.to_string())))?;
+        Ok(Response::new(ListHeldResponse { held, next_page_token: String::new() }))
+    }
+
+    fn erasure(&self, request: &EraseRequest) -> Result<Erasure, Status> {
+        let respondent_key = request.respondent_key.as_ref().try_into().map_err(|_| {
+            Status::invalid_argument(
+                "respondent_key must have 16 bytes: the keyed hash of the reference or contact",
+            )
+        })?;
+        let before = request.received_before.as_ref().map(Timestamp::from_proto);
+        let latest = self.store.clock().now().as_micros().saturating_add(ERASE_AHEAD_S * 1_000_000);
+        if before.is_some_and(|before| before.as_micros() > latest) {
+            return Err(Status::invalid_argument(
+                "received_before may be five minutes ahead at the most: it refuses what is yet to come",
+            ));
+        }
+        Ok(Erasure { respondent_key, received_before_us: before.map(Timestamp::as_micros) })
+    }
+}
+
+/// Commits one batch; a bad record is named in the reply, and the rest is stored.
+async fn append(store: Store, batch: Result<AppendRequest, Status>) -> Result<AppendResponse, Status> {
+    let AppendRequest { sequence, records } = batch?;
+    let (checked, refused) = check_all(records);
+    if !checked.is_empty() {
+        store.append(checked).await.map_err(status)?;
+    }
+    Ok(AppendResponse { sequence, refused })
+}
+
+fn check_all(records: Vec<Record>) -> (Vec<Checked>, Vec<Refused>) {
+    let (mut checked, mut refused) = (Vec::with_capacity(records.len()), Vec::new());
+    for (index, record) in (0..).zip(records) {
+        match record::check(record) {
+            Ok(record) => checked.push(record),
+            Err(unfit) => refused.push(Refused { index, code: unfit.code.to_owned(), detail: unfit.detail }),
+        }
+    }
+    (checked, refused)
+}
+
+fn list_filter(request: ListResponsesRequest) -> Result<ListFilter, Status> {
+    let after = page::parse_cursor("page_token", &request.page_token)?;
+    let since = request.updated_since.as_ref().map_or(0, |since| Timestamp::from_proto(since).as_micros());
+    Ok(ListFilter {
+        survey: request.survey,
+        brand: request.brand,
+        interaction: request.interaction,
+        after: after.max(since.saturating_sub(1)),
+        limit: page::size(request.page_size),
+    })
+}
+
+fn held_filter(request: ListHeldRequest) -> Result<HeldFilter, Status> {
+    let state = match HeldState::try_from(request.state) {
+        Ok(HeldState::Unspecified) => HeldState::Waiting,
+        Ok(state @ (HeldState::Waiting | HeldState::Released | HeldState::Discarded)) => state,
+        Ok(HeldState::Settled) | Err(_) => {
+            return Err(Status::invalid_argument("state must be waiting (1), released (2) or discarded (3)"));
+        }
+    };
+    Ok(HeldFilter {
+        survey: request.survey,
+        brand: request.brand,
+        state: state as i32,
+        after: page::parse_held_token(&request.page_token)?,
+        limit: page::size(request.page_size),
+    })
+}
+
+fn held_ids(ids: &[String]) -> Result<Vec<RecordHash>, Status> {
+    if ids.is_empty() || ids.len() > IDS {
+        return Err(Status::invalid_argument(format!("name 1 to {IDS} ids, as ListHeld shows them")));
+    }
+    let parse = |id: &String| {
+        RecordHash::from_hex(id).ok_or_else(|| {
+            Status::invalid_argument(format!("`{id}` is no id of a held record: 32 hex digits"))
+        })
+    };
+    let mut hashes = ids.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
+    hashes.sort_unstable();
+    hashes.dedup();
+    Ok(hashes)
+}
+
+fn check_fingerprint(fingerprint: &str) -> Result<(), Status> {
+    let hex = fingerprint.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    (hex && fingerprint.len() == 16).then_some(()).ok_or_else(bad_fingerprint)
+}
+
+fn bad_fingerprint() -> Status {
+    Status::invalid_argument(format!("metadata {IDENTITY_KEY_METADATA} must have 16 lower hex digits"))
+}
+
+fn status(error: StoreError) -> Status {
+    let message = error.to_string();
+    match error {
+        StoreError::Unavailable | StoreError::Stopped => Status::unavailable(message),
+        StoreError::UnknownHeld(_) => Status::not_found(message),
+        StoreError::Discarded(_) => Status::failed_precondition(message),
+        StoreError::IdentityKey { .. } => {
+            let details = ErrorDetails::with_error_info("IDENTITY_KEY_MISMATCH", "voxgate", []);
+            Status::with_error_details(tonic::Code::FailedPrecondition, message, details)
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Takes records in: what is new is stored, and the responses it belongs to are computed again.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{OptionalExtension as _, Transaction};
+
+use super::{State, respond};
+use crate::{
+    proto::store::v1::Record,
+    store::{
+        RecordHash,
+        merge::{Decision, Entry},
+        record::Checked,
+    },
+};
+
+/// Stores batches. Responses are taken in the order of their ids, so that neighbours share pages.
+pub(super) fn append(
+    tx: &Transaction<'_>,
+    state: &mut State,
+    batches: Vec<Vec<Checked>>,
+) -> rusqlite::Result<()> {
+    let mut responses: BTreeMap<[u8; 16], Vec<Checked>> = BTreeMap::new();
+    for checked in batches.into_iter().flatten() {
+        if !is_erased(tx, state, &checked)? {
+            responses.entry(checked.response_id).or_default().push(checked);
+        }
+    }
+    for (id, records) in responses {
+        append_to_response(tx, state, id, records)?;
+    }
+    Ok(())
+}
+
+fn append_to_response(
+    tx: &Transaction<'_>,
+    state: &mut State,
+    id: [u8; 16],
+    records: Vec<Checked>,
+) -> rusqlite::Result<()> {
+    let mut entries = entries(tx, id)?;
+    let stored = entries.len();
+    for checked in records {
+        if entries.iter().any(|entry| entry.hash == checked.hash) {
+            continue;
+        }
+        insert(tx, &checked)?;
+        entries.push(Entry { hash: checked.hash, record: checked.record, decision: Decision::None });
+    }
+    if entries.len() == stored {
+        return Ok(());
+    }
+    match stored {
+        0 => respond::first(tx, state, id, &entries),
+        _ => respond::again(tx, state, id, &entries),
+    }
+}
+
+fn insert(tx: &Transaction<'_>, checked: &Checked) -> rusqlite::Result<()> {
+    tx.prepare_cached("INSERT INTO records (response_id, hash, body) VALUES (?1, ?2, ?3)")?.execute((
+        checked.response_id,
+        checked.hash.0,
+        &checked.body,
+    ))?;
+    for key in keys(&checked.record) {
+        tx.prepare_cached("INSERT OR IGNORE INTO people (key, response_id) VALUES (?1, ?2)")?
+            .execute((key, checked.response_id))?;
+    }
+    Ok(())
+}
+
+/// The keyed hashes of the person who gave it.
+pub(super) fn keys(record: &Record) -> impl Iterator<Item = &[u8]> {
+    let all = std::iter::once(&record.respondent_key).chain(&record.contact_keys);
+    all.map(AsRef::as_ref).filter(|key: &&[u8]| !key.is_empty())
+}
+
+/// All records of a response.
+pub(super) fn entries(tx: &Transaction<'_>, id: [u8; 16]) -> rusqlite::Result<Vec<Entry>> {
+    let mut query = tx.prepare_cached("SELECT hash, decision, body FROM records WHERE response_id = ?1")?;
+    query.query_map([id], |row| entry(row.get(0)?, row.get(1)?, row.get_ref(2)?.as_blob()?))?.collect()
+}
+
+fn entry(hash: [u8; 16], decision: i64, body: &[u8]) -> rusqlite::Result<Entry> {
+    let decision = match decision {
+        0 => Decision::None,
+        1 => Decision::Released,
+        _ => Decision::Discarded,
+    };
+    Ok(Entry { hash: RecordHash(hash), record: super::read::decode(body)?, decision })
+}
+
+/// Whether a tombstone of its person or of its response refuses it.
+fn is_erased(tx: &Transaction<'_>, state: &State, checked: &Checked) -> rusqlite::Result<bool> {
+    let received_us = checked.record.received_us;
+    if received_us >= state.latest_tombstone_us {
+        return Ok(false);
+    }
+    let names = keys(&checked.record).map(person).chain(std::iter::once(response(&checked.response_id)));
+    for name in names {
+        let mut query = tx.prepare_cached("SELECT received_before FROM tombstones WHERE name = ?1")?;
+        let before: Option<i64> = query.query_row([name], |row| row.get(0)).optional()?;
+        if before.is_some_and(|before| received_us < before) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// A tombstone's name for a person.
+pub(super) fn person(key: &[u8]) -> Vec<u8> {
+    [b"p", key].concat()
+}
+
+/// A tombstone's name for a response.
+pub(super) fn response(id: &[u8; 16]) -> Vec<u8> {
+    [b"r", id.as_slice()].concat()
+}

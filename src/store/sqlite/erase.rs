@@ -1,0 +1,101 @@
+//! Erasure: what was received of a person before a time goes, and whatever of it still comes is refused.
+
+use rusqlite::Transaction;
+
+use super::{State, append, respond};
+use crate::store::merge::Entry;
+
+/// Whom to forget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Erasure {
+    /// Keyed hash of the person's reference or contact.
+    pub(crate) respondent_key: [u8; 16],
+    /// What was received before goes; none means all there is.
+    pub(crate) received_before_us: Option<i64>,
+}
+
+/// How much was erased.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Erased {
+    /// Responses that lost records.
+    pub(crate) responses: u64,
+    /// Records.
+    pub(crate) records: u64,
+}
+
+/// Erases from the responses in which the key occurs, and leaves tombstones for the key and for them.
+pub(super) fn erase(tx: &Transaction<'_>, state: &mut State, erasure: &Erasure) -> rusqlite::Result<Erased> {
+    let responses = responses_of(tx, &erasure.respondent_key)?;
+    let before_us = match erasure.received_before_us {
+        Some(before_us) => before_us,
+        None => after_everything(tx, state, &responses)?,
+    };
+    bury(tx, &append::person(&erasure.respondent_key), before_us)?;
+    state.latest_tombstone_us = state.latest_tombstone_us.max(before_us);
+    let mut erased = Erased::default();
+    for id in responses {
+        bury(tx, &append::response(&id), before_us)?;
+        let records = erase_response(tx, state, id, before_us)?;
+        erased.responses += u64::from(records > 0);
+        erased.records += records;
+    }
+    Ok(erased)
+}
+
+fn responses_of(tx: &Transaction<'_>, key: &[u8; 16]) -> rusqlite::Result<Vec<[u8; 16]>> {
+    let mut query = tx.prepare_cached("SELECT response_id FROM people WHERE key = ?1")?;
+    query.query_map([key], |row| row.get(0))?.collect()
+}
+
+/// Now; or just after the last record, when a gateway's clock is ahead of ours.
+fn after_everything(tx: &Transaction<'_>, state: &State, responses: &[[u8; 16]]) -> rusqlite::Result<i64> {
+    let mut before_us = state.clock.now().as_micros();
+    for id in responses {
+        let received = append::entries(tx, *id)?.into_iter().map(|entry| entry.record.received_us);
+        before_us = received.map(|received_us| received_us.saturating_add(1)).fold(before_us, i64::max);
+    }
+    Ok(before_us)
+}
+
+/// Returns how many records were erased.
+fn erase_response(
+    tx: &Transaction<'_>,
+    state: &mut State,
+    id: [u8; 16],
+    before_us: i64,
+) -> rusqlite::Result<u64> {
+    let (gone, kept): (Vec<_>, Vec<_>) =
+        append::entries(tx, id)?.into_iter().partition(|entry| entry.record.received_us < before_us);
+    for entry in &gone {
+        tx.prepare_cached("DELETE FROM records WHERE response_id = ?1 AND hash = ?2")?
+            .execute((id, entry.hash.0))?;
+        tx.prepare_cached("DELETE FROM held WHERE hash = ?1")?.execute([entry.hash.0])?;
+        forget_keys(tx, id, entry, &kept)?;
+    }
+    match (gone.is_empty(), kept.is_empty()) {
+        (true, _) => {}
+        (false, true) => respond::remove(tx, state, id)?,
+        (false, false) => respond::again(tx, state, id, &kept)?,
+    }
+    Ok(gone.len() as u64)
+}
+
+/// Forgets the keys of a record that no other record of the response carries.
+fn forget_keys(tx: &Transaction<'_>, id: [u8; 16], gone: &Entry, kept: &[Entry]) -> rusqlite::Result<()> {
+    for key in append::keys(&gone.record) {
+        if !kept.iter().any(|entry| append::keys(&entry.record).any(|kept| kept == key)) {
+            tx.prepare_cached("DELETE FROM people WHERE key = ?1 AND response_id = ?2")?
+                .execute((key, id))?;
+        }
+    }
+    Ok(())
+}
+
+fn bury(tx: &Transaction<'_>, name: &[u8], received_before_us: i64) -> rusqlite::Result<()> {
+    tx.prepare_cached(
+        "INSERT INTO tombstones VALUES (?1, ?2)
+         ON CONFLICT (name) DO UPDATE SET received_before = max(received_before, excluded.received_before)",
+    )?
+    .execute((name, received_before_us))?;
+    Ok(())
+}

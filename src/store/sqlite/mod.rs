@@ -1,0 +1,149 @@
+//! The SQLite file: who may write it, how it is made, and the numbers that its changes get.
+
+mod append;
+mod decide;
+mod erase;
+mod open;
+mod read;
+mod respond;
+
+pub use self::open::OpenError;
+pub(crate) use self::{
+    erase::{Erased, Erasure},
+    open::reader,
+    read::{HeldFilter, ListFilter, changes, decode, get, held, held_by_ids, responses},
+    respond::{primary_language, questions, subject},
+};
+
+use std::path::Path;
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::{RecordHash, StoreError, merge::Decision, record::Checked};
+use crate::clock::Clock;
+
+/// The one connection that writes, and what it must know between transactions.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    connection: Connection,
+    state: State,
+    identity: Option<String>,
+    /// Erased pages may still stand in the write-ahead log.
+    scrub: bool,
+}
+
+/// May run ahead of what is committed when a transaction is rolled back; that is harmless.
+#[derive(Debug)]
+struct State {
+    clock: Clock,
+    last_changed: i64,
+    /// No tombstone refuses what was received at or after this.
+    latest_tombstone_us: i64,
+    any_gone: bool,
+}
+
+impl State {
+    fn next_change(&mut self) -> i64 {
+        self.last_changed = self.clock.now().as_micros().max(self.last_changed.saturating_add(1));
+        self.last_changed
+    }
+}
+
+impl Ledger {
+    /// Opens the file, makes or migrates it, and reads what must be known.
+    pub(crate) fn open(path: &Path, clock: Clock, fingerprint: &str) -> Result<Self, OpenError> {
+        let connection = open::writer(path)?;
+        let identity = open::identity(&connection)?;
+        let state = State {
+            clock,
+            last_changed: open::last_changed(&connection)?,
+            latest_tombstone_us: open::latest_tombstone(&connection)?,
+            any_gone: open::any_gone(&connection)?,
+        };
+        let mut ledger = Self { connection, state, identity, scrub: false };
+        if !fingerprint.is_empty() {
+            ledger.check_identity(fingerprint)?;
+        }
+        Ok(ledger)
+    }
+
+    /// The number of the last change.
+    pub(crate) const fn last_changed(&self) -> i64 {
+        self.state.last_changed
+    }
+
+    /// Commits batches in one transaction.
+    pub(crate) fn append(&mut self, batches: Vec<Vec<Checked>>) -> rusqlite::Result<()> {
+        let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        append::append(&tx, &mut self.state, batches)?;
+        tx.commit()?;
+        self.scrub_log();
+        Ok(())
+    }
+
+    /// Releases or discards held records, all or none; returns how many were waiting before.
+    pub(crate) fn decide(&mut self, ids: &[RecordHash], decision: Decision) -> Result<u32, LedgerError> {
+        let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let waiting = decide::decide(&tx, &mut self.state, ids, decision)?;
+        tx.commit()?;
+        Ok(waiting)
+    }
+
+    /// Forgets a person.
+    pub(crate) fn erase(&mut self, erasure: &Erasure) -> rusqlite::Result<Erased> {
+        let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let erased = erase::erase(&tx, &mut self.state, erasure)?;
+        tx.commit()?;
+        self.scrub = true;
+        self.scrub_log();
+        Ok(erased)
+    }
+
+    /// Compares a fingerprint with the file's; keeps the first one.
+    pub(crate) fn check_identity(&mut self, given: &str) -> Result<(), LedgerError> {
+        match &self.identity {
+            Some(kept) if kept == given => Ok(()),
+            Some(kept) => {
+                let (kept, given) = (kept.clone(), given.to_owned());
+                Err(LedgerError::Refused(StoreError::IdentityKey { kept, given }))
+            }
+            None => {
+                let sql = "INSERT INTO meta (name, value) VALUES ('identity_key', ?1)";
+                self.connection.execute(sql, [given])?;
+                self.identity = Some(given.to_owned());
+                Ok(())
+            }
+        }
+    }
+
+    /// Reads what the writer has committed.
+    #[cfg(test)]
+    pub(crate) fn read<T>(&self, query: impl Fn(&rusqlite::Transaction<'_>) -> rusqlite::Result<T>) -> T {
+        query(&self.connection.unchecked_transaction().unwrap()).unwrap()
+    }
+
+    /// Empties the write-ahead log after an erasure; a long read can hold it up, then the next commit tries again.
+    fn scrub_log(&mut self) {
+        if !self.scrub {
+            return;
+        }
+        let busy =
+            self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+        self.scrub = !matches!(busy, Ok(0));
+    }
+}
+
+/// Why the ledger did not do what was asked.
+#[derive(Debug)]
+pub(crate) enum LedgerError {
+    /// The database failed.
+    Sqlite(rusqlite::Error),
+    /// It was asked for what may not be.
+    Refused(StoreError),
+}
+
+impl From<rusqlite::Error> for LedgerError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}

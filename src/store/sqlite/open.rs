@@ -1,0 +1,115 @@
+//! Opens the file: pragmas, schema, migrations.
+
+use std::{path::Path, time::Duration};
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
+
+use super::LedgerError;
+use crate::store::StoreError;
+
+/// The schema's version; older files are migrated at open, newer ones are not opened.
+const VERSION: i32 = 1;
+const SCHEMA: &str = include_str!("schema.sql");
+
+/// Why the store could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// SQLite could not open or read the file.
+    #[error("the store's file cannot be opened: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// The writer's thread could not be started.
+    #[error("the store's writer cannot be started: {0}")]
+    Thread(#[from] std::io::Error),
+    /// A newer voxgate has written the file.
+    #[error(
+        "the store's file has schema version {found}, this voxgate knows {VERSION}: use the newer voxgate"
+    )]
+    Newer {
+        /// The file's version.
+        found: i32,
+    },
+    /// The file was filled with another identity key.
+    #[error(
+        "the store was filled with the identity key of fingerprint `{kept}`, the configuration has `{given}`: use \
+         the same [identity] key on every gateway, or another data directory"
+    )]
+    IdentityKey {
+        /// What the file holds.
+        kept: String,
+        /// What the configuration has.
+        given: String,
+    },
+}
+
+impl From<LedgerError> for OpenError {
+    fn from(error: LedgerError) -> Self {
+        match error {
+            LedgerError::Sqlite(error) => Self::Sqlite(error),
+            LedgerError::Refused(StoreError::IdentityKey { kept, given }) => {
+                Self::IdentityKey { kept, given }
+            }
+            LedgerError::Refused(other) => Self::Thread(std::io::Error::other(other)),
+        }
+    }
+}
+
+/// Opens the connection that writes; there is one.
+pub(super) fn writer(path: &Path) -> Result<Connection, OpenError> {
+    let mut connection = Connection::open(path)?;
+    connection.busy_timeout(Duration::from_secs(10))?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    // What is erased must not stand in free pages.
+    connection.pragma_update(None, "secure_delete", "ON")?;
+    connection.pragma_update(None, "cache_size", -65_536)?;
+    // Larger than the default of 1000 pages: a checkpoint costs two fsyncs, and the random pages of many batches
+    // are written once.
+    connection.pragma_update(None, "wal_autocheckpoint", 8_000)?;
+    connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    migrate(&mut connection)?;
+    Ok(connection)
+}
+
+/// Opens a connection that only reads.
+pub(crate) fn reader(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(Duration::from_secs(10))?;
+    connection.pragma_update(None, "cache_size", -8_192)?;
+    Ok(connection)
+}
+
+fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
+    let found: i32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    if found > VERSION {
+        return Err(OpenError::Newer { found });
+    }
+    if found == 0 {
+        let tx = connection.transaction()?;
+        tx.execute_batch(SCHEMA)?;
+        tx.pragma_update(None, "user_version", VERSION)?;
+        tx.commit()?;
+    }
+    Ok(())
+}
+
+pub(super) fn identity(connection: &Connection) -> rusqlite::Result<Option<String>> {
+    let sql = "SELECT value FROM meta WHERE name = 'identity_key'";
+    connection.query_row(sql, [], |row| row.get(0)).optional()
+}
+
+pub(super) fn last_changed(connection: &Connection) -> rusqlite::Result<i64> {
+    let sql = "SELECT max(coalesce((SELECT max(changed) FROM responses), 0),
+                          coalesce((SELECT max(changed) FROM held), 0),
+                          coalesce((SELECT max(changed) FROM gone), 0))";
+    connection.query_row(sql, [], |row| row.get(0))
+}
+
+pub(super) fn latest_tombstone(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.query_row("SELECT coalesce(max(received_before), 0) FROM tombstones", [], |row| row.get(0))
+}
+
+pub(super) fn any_gone(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row("SELECT EXISTS (SELECT 1 FROM gone)", [], |row| row.get(0))
+}

@@ -1,0 +1,184 @@
+//! The store as gateways and operators see it: over a real socket, on a real file.
+
+use std::net::SocketAddr;
+
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio_stream::wrappers::TcpListenerStream;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tonic::{Code, Request, Status, transport::Server};
+
+use super::{Client, IDENTITY_KEY_METADATA, Store, connect, service};
+use crate::{
+    catalog::Secret,
+    clock::{Clock, Timestamp},
+    proto::store::v1::{
+        Answer, AppendRequest, AppendResponse, Channel, Claim, Confidence, Identity, Kind,
+        ListResponsesRequest, Record, Response, Subject, answer::Value,
+    },
+};
+
+/// When the manual clocks of these tests stand.
+pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_795_000_100);
+
+/// A store that serves on a port of its own.
+pub(crate) struct Running {
+    pub(crate) client: Client,
+    pub(crate) url: String,
+    pub(crate) clock: Clock,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+    dir: TempDir,
+}
+
+impl Running {
+    pub(crate) async fn start() -> Self {
+        Self::start_in(tempfile::tempdir().unwrap(), None).await
+    }
+
+    async fn start_in(dir: TempDir, key: Option<Secret>) -> Self {
+        let clock = Clock::manual(NOW);
+        let store = Store::open(&dir.path().join("store.sqlite"), clock.clone(), "").unwrap();
+        let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let server = Server::builder().add_service(service(store, key.clone()));
+        let stopped = stop.clone().cancelled_owned();
+        tasks.spawn(server.serve_with_incoming_shutdown(TcpListenerStream::new(listener), stopped));
+        let client = connect(&url, key.as_ref()).await.unwrap();
+        Self { client, url, clock, stop, tasks, dir }
+    }
+
+    /// Stops the server, closes the file, and opens it again.
+    async fn restart(self) -> Self {
+        let Self { client, stop, tasks, dir, .. } = self;
+        drop(client);
+        stop.cancel();
+        tasks.close();
+        tasks.wait().await;
+        Self::start_in(dir, None).await
+    }
+
+    /// Sends one batch and waits for its commit.
+    pub(crate) async fn append(&mut self, records: Vec<Record>) -> AppendResponse {
+        self.append_as(records, None).await.unwrap()
+    }
+
+    async fn append_as(
+        &mut self,
+        records: Vec<Record>,
+        identity: Option<&str>,
+    ) -> Result<AppendResponse, Status> {
+        let mut request = Request::new(tokio_stream::once(AppendRequest { sequence: 1, records }));
+        if let Some(identity) = identity {
+            request.metadata_mut().insert(IDENTITY_KEY_METADATA, identity.parse().unwrap());
+        }
+        let mut acks = self.client.append(request).await?.into_inner();
+        let ack = acks.message().await?;
+        Ok(ack.expect("each batch is answered"))
+    }
+
+    /// All responses.
+    pub(crate) async fn responses(&mut self) -> Vec<Response> {
+        self.client.list_responses(ListResponsesRequest::default()).await.unwrap().into_inner().responses
+    }
+}
+
+#[tokio::test]
+async fn a_record_that_was_appended_is_listed_field_by_field() {
+    let mut store = Running::start().await;
+    let ack = store.append(vec![record()]).await;
+    assert_eq!((ack.sequence, ack.refused.len()), (1, 0));
+    insta::assert_debug_snapshot!(store.responses().await);
+}
+
+#[tokio::test]
+async fn a_bad_record_is_named_and_the_rest_of_its_batch_is_stored() {
+    let mut store = Running::start().await;
+    let bad = Record { answers: Vec::new(), ..record() };
+    let future = Record { channel: 99, ..record() };
+    let ack = store.append(vec![bad, record(), future]).await;
+    insta::assert_debug_snapshot!(ack);
+    assert_eq!(store.responses().await.len(), 1);
+}
+
+#[tokio::test]
+async fn what_was_acked_is_there_after_a_restart() {
+    let mut store = Running::start().await;
+    store.append(vec![record()]).await;
+    let before = store.responses().await;
+    let mut store = store.restart().await;
+    assert_eq!(store.responses().await, before);
+    store.append(vec![record()]).await;
+    assert_eq!(store.responses().await, before, "a replay changes nothing");
+}
+
+#[tokio::test]
+async fn without_the_right_key_nothing_is_told() {
+    let key = Secret::new("open sesame");
+    let mut store = Running::start_in(tempfile::tempdir().unwrap(), Some(key)).await;
+    store.append(vec![record()]).await;
+    assert_eq!(store.responses().await.len(), 1);
+    for wrong in [None, Some(Secret::new("open sesam")), Some(Secret::new(""))] {
+        let mut client = connect(&store.url, wrong.as_ref()).await.unwrap();
+        let refused = client.list_responses(ListResponsesRequest::default()).await.unwrap_err();
+        assert_eq!(refused.code(), Code::Unauthenticated, "{wrong:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_gateway_with_another_identity_key_is_refused_for_ever_after() {
+    let mut store = Running::start().await;
+    let (first, other) = (Some("00112233445566aa"), Some("00112233445566bb"));
+    store.append_as(vec![record()], first).await.unwrap();
+    assert_eq!(store.append_as(vec![record()], other).await.unwrap_err().code(), Code::FailedPrecondition);
+    let mut store = store.restart().await;
+    assert_eq!(store.append_as(vec![record()], other).await.unwrap_err().code(), Code::FailedPrecondition);
+    assert_eq!(
+        store.append_as(vec![record()], Some("none")).await.unwrap_err().code(),
+        Code::InvalidArgument
+    );
+    store.append_as(vec![record()], first).await.unwrap();
+}
+
+/// A record as a gateway makes it.
+pub(crate) fn record() -> Record {
+    Record {
+        response_id: vec![7; 16].into(),
+        survey: "support-nps".into(),
+        survey_version: 1,
+        brand: "acme".into(),
+        identity: Identity::Signed as i32,
+        channel: Channel::Email as i32,
+        interaction: "ticket-4711".into(),
+        respondent_ref: "crm-0815".into(),
+        respondent_key: vec![8; 16].into(),
+        subject: Some(Subject { kind: "agent".into(), r#ref: "a-7".into() }),
+        locale: "de-CH".into(),
+        country: "CH".into(),
+        invitation: "link-1".into(),
+        stamp_us: 1_795_000_000_000_000,
+        received_us: 1_795_000_000_000_100,
+        edit_window_us: 14 * 86_400 * 1_000_000,
+        answers: vec![nps("recommend", 9)],
+        attributes: [("plan".to_owned(), "pro".to_owned())].into(),
+        test: false,
+        claim: Claim::Verified as i32,
+        confidence: Confidence::Confirmed as i32,
+        hold: String::new(),
+        contact_keys: Vec::new(),
+    }
+}
+
+/// An answer on the scale of 0 to 10.
+pub(crate) fn nps(question: &str, score: i32) -> Answer {
+    Answer {
+        question: question.into(),
+        kind: Kind::Nps as i32,
+        value: Some(Value::Score(score)),
+        scale_min: Some(0),
+        scale_max: Some(10),
+        normalized: Some(f64::from(score) * 10.0),
+        segment: "passive".into(),
+    }
+}

@@ -1,0 +1,31 @@
+//! Whole-gateway tests: the real binary on free ports, spoken to as its users do, read back from its store.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "a test's helpers fail loudly, as tests do"
+)]
+
+mod support;
+
+mod bad_input;
+mod channel_batch;
+mod channel_beacon;
+mod channel_email;
+mod channel_form;
+mod channel_grpc;
+mod channel_ivr_events;
+mod channel_json;
+mod channel_mail_tool;
+mod channel_twilio;
+mod commands;
+mod dead_letters;
+mod identity;
+mod lifecycle;
+mod limits;
+mod one_response;
+mod operating;
+mod redis;
+mod storage;

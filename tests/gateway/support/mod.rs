@@ -1,0 +1,34 @@
+//! What the tests start and speak with: the real binary, real Redis servers, and the clients of its users.
+
+mod cli;
+mod config;
+mod gateway;
+mod http;
+mod links;
+mod logs;
+mod redis;
+mod store;
+mod submissions;
+mod twilio;
+mod wait;
+
+pub(crate) use self::{
+    cli::{Cli, voxgate},
+    gateway::{Gateway, Plan},
+    http::{Reply, client, form},
+    links::{Made, MailLink, make_link, path_of, plain_link},
+    redis::{Redis, RedisCluster},
+    store::{StoreReader, answer, score_on, text_on},
+    submissions::{collector, nps, nps_message, with_key},
+    twilio::{Call, PUBLIC_BASE, parameters, signature, signed_post},
+    wait::{DEADLINE, wait_for},
+};
+
+/// The sample configuration's API key of the brand `acme`.
+pub(crate) const ACME_KEY: &str = "vg_dev_acme";
+
+/// The same of `globex`.
+pub(crate) const GLOBEX_KEY: &str = "vg_dev_globex";
+
+/// The sample configuration's link secret.
+pub(crate) const LINK_SECRET: &str = "dev-link-secret";
