@@ -3,10 +3,11 @@
 // Takes: <script async src="https://gateway.example/widget.js" data-brand="acme" data-survey="support-nps"></script>
 //        optional: data-locale, data-interaction, data-token, data-storage="none", and data-open to open on load;
 //        without data-open nothing is shown until voxgate.open({...}) is called.
-// Gives: voxgate.open({survey, interaction, respondent, subject, locale, attributes, token}), a promise of
-//        {outcome, id, identity, answers}. Outcome is that of the person's first answer (accepted, revised, duplicate,
-//        quarantined), or rejected, pending (kept, not yet taken), closed (not answered), failed (cannot be shown).
-//        It is told when all is answered or the panel is closed, and never as an error.
+// Gives: voxgate.open({survey, interaction, respondent, subject, locale, attributes, token, test}), a promise of
+//        {outcome, id, identity, survey, interaction, answers}. The outcome is that of the person's first answer
+//        (accepted, revised, duplicate, quarantined), or rejected, pending (kept, not yet taken), closed (not
+//        answered), failed (cannot be shown; code says why). It is told when all is answered or the panel is closed,
+//        and never as an error.
 //        voxgate.close(), and on document the events voxgate:shown, voxgate:answered, voxgate:closed.
 // Stub for calls before it has loaded:
 //        window.voxgate=window.voxgate||{q:[],open(o){return new Promise(r=>this.q.push([o,r]))},close(){this.q=[]}}
@@ -150,7 +151,7 @@ p:not(:empty){font-weight:600;margin-top:14px}
     const values = {}, answers = {}, blocks = {}, before = d.activeElement;
     let first, complete, left = 0;
 
-    const result = () => ({ outcome: left ? 'pending' : first ? 'rejected' : 'closed', ...first, survey, interaction, answers });
+    const result = () => ({ outcome: left ? 'pending' : first ? 'rejected' : 'closed', ...first, survey, interaction, answers: { ...answers } });
 
     const say = text => status.textContent = text;
 
