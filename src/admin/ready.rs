@@ -22,7 +22,8 @@ pub struct Readiness {
 pub(super) struct ReadyView {
     pub(super) ready: bool,
     pub(super) status: &'static str,
-    /// What is away: `redis`, `store`.
+    /// What is away: `redis`, `store`; not there when nothing is.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) degraded: Vec<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) refusing: Option<String>,

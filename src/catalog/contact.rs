@@ -1,100 +1,192 @@
-//! Contacts in the one form that is hashed. Two spellings of one address or number must give one hash.
+//! Mail addresses and telephone numbers in the one form that is hashed, so that one person has one hash.
 
-use phonenumber::Mode;
+use unicode_normalization::UnicodeNormalization as _;
 
-/// Octets of a mail address (RFC 5321, 4.5.3.1.3, without the brackets).
+use super::{IdentityKey, RespondentKey};
+
+/// RFC 5321, 4.5.3.1.3: a path has 256 octets with its brackets.
 const EMAIL_BYTES: usize = 254;
-/// Digits of a number in E.164.
-const PHONE_DIGITS: usize = 15;
+/// RFC 5321, 4.5.3.1.1.
+const LOCAL_PART_BYTES: usize = 64;
+/// Longer than any number with spaces and brackets.
+const PHONE_BYTES: usize = 40;
 
-/// A mail address in lower case; none when it is no address. The local part is folded too: no provider that people use
-/// tells `Ann@` from `ann@`.
-pub fn email(text: &str) -> Option<String> {
-    let address = text.trim();
-    let (local, domain) = address.rsplit_once('@')?;
-    let plain = |part: &str| {
-        !part.is_empty()
-            && !part.contains(|char: char| char == '@' || char.is_whitespace() || char.is_control())
-    };
-    (address.len() <= EMAIL_BYTES && plain(local) && plain(domain)).then(|| address.to_lowercase())
+/// How a person can be reached. Kept only as a keyed hash.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Contact {
+    /// A mail address: trimmed, lower case, NFC.
+    Email(String),
+    /// A telephone number in E.164, for example `+41446681800`.
+    Phone(String),
 }
 
-/// A telephone number that is valid by the numbering plans.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Phone {
-    /// E.164, for example `+41441234567`.
-    pub e164: String,
-    /// ISO 3166-1 alpha-2 of its numbering plan; none where several share one that cannot be told apart.
-    pub country: Option<String>,
+/// Why a text is no contact. Does not repeat the text, which may be somebody's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ContactError {
+    /// Neither kind.
+    #[error("must begin with `email:` or `phone:`")]
+    Kind,
+    /// No mail address.
+    #[error("is no mail address: write one as name@example.org")]
+    Email,
+    /// No number that can exist.
+    #[error("is no valid telephone number: write it with its country code, as +41446681800")]
+    Phone,
 }
 
-/// Reads a number with its `+` and country code; blanks, dots, dashes, slashes and brackets are passed over. What
-/// providers send for withheld numbers (`anonymous`, `+266696687`, `+7378742833`, …) is valid nowhere; a national
-/// number without its `+` could be anybody's; `sip:` and `client:` addresses are none.
-pub fn phone(text: &str) -> Option<Phone> {
-    let is_separator = |char: char| matches!(char, ' ' | '.' | '-' | '/' | '(' | ')');
-    let dialled: String = text.trim().chars().filter(|char| !is_separator(*char)).collect();
-    let digits = dialled.strip_prefix('+')?;
-    if digits.len() > PHONE_DIGITS || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
+impl Contact {
+    /// Reads `email:…` or `phone:…`.
+    ///
+    /// # Errors
+    /// When it is neither, or none that can exist.
+    pub fn parse(text: &str) -> Result<Self, ContactError> {
+        match text.split_once(':') {
+            Some(("email", address)) => Self::email(address),
+            Some(("phone", number)) => Self::phone(number),
+            _ => Err(ContactError::Kind),
+        }
     }
-    let number = phonenumber::parse(None, &dialled).ok().filter(phonenumber::is_valid)?;
-    let country = number.country().id().map(|id| id.as_ref().to_owned());
-    Some(Phone { e164: number.format().mode(Mode::E164).to_string(), country })
+
+    /// Reads a mail address. Only its shape is checked: whether it exists, its server alone can say.
+    ///
+    /// # Errors
+    /// When it has no `@` with something on either side, is too long, or holds spaces or control characters.
+    pub fn email(address: &str) -> Result<Self, ContactError> {
+        let address: String = address.trim().nfc().collect::<String>().to_lowercase();
+        let (local, domain) = address.rsplit_once('@').ok_or(ContactError::Email)?;
+        let odd = |char: char| char.is_whitespace() || char.is_control();
+        let right = (1..=LOCAL_PART_BYTES).contains(&local.len())
+            && !domain.is_empty()
+            && !domain.starts_with('.')
+            && !domain.ends_with('.')
+            && address.len() <= EMAIL_BYTES
+            && !address.contains(odd);
+        if right { Ok(Self::Email(address)) } else { Err(ContactError::Email) }
+    }
+
+    /// Reads a telephone number with its country code. The `+` must be there: the numbers that telephony providers send
+    /// for anonymous callers (`+266696687`, "anonymous" on a keypad, and its kin) are invalid with it, while some of
+    /// their digits alone would be a valid number of some country.
+    ///
+    /// # Errors
+    /// When libphonenumber does not hold it for valid.
+    pub fn phone(number: &str) -> Result<Self, ContactError> {
+        let number = number.trim();
+        if !number.starts_with('+') || number.len() > PHONE_BYTES {
+            return Err(ContactError::Phone);
+        }
+        let parsed = phonenumber::parse(None, number).map_err(|_| ContactError::Phone)?;
+        if !phonenumber::is_valid(&parsed) {
+            return Err(ContactError::Phone);
+        }
+        Ok(Self::Phone(parsed.format().mode(phonenumber::Mode::E164).to_string()))
+    }
+
+    /// `email` or `phone`.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Email(_) => "email",
+            Self::Phone(_) => "phone",
+        }
+    }
+
+    /// The address or number, in the form that is hashed.
+    pub fn value(&self) -> &str {
+        match self {
+            Self::Email(value) | Self::Phone(value) => value,
+        }
+    }
+
+    /// ISO 3166-1 alpha-2 of a number's numbering plan; none for addresses, and where several countries share a plan
+    /// and cannot be told apart.
+    pub fn country(&self) -> Option<String> {
+        let Self::Phone(e164) = self else { return None };
+        let number = phonenumber::parse(None, e164).ok()?;
+        number.country().id().map(|id| id.as_ref().to_owned())
+    }
+
+    /// Its keyed hash.
+    pub fn key(&self, key: &IdentityKey) -> RespondentKey {
+        key.respondent(self.kind(), self.value())
+    }
+}
+
+/// Does not show the contact.
+impl std::fmt::Debug for Contact {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Contact({}, [redacted])", self.kind())
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
-    fn an_address_has_one_form_however_it_is_written() {
-        assert_eq!(email(" Ann@Example.COM ").as_deref(), Some("ann@example.com"));
-        let longest = format!("{}@example.com", "a".repeat(EMAIL_BYTES - "@example.com".len()));
-        assert_eq!(email(&longest), Some(longest.clone()));
-        assert_eq!(email(&format!("a{longest}")), None);
+    fn one_address_is_one_contact_however_it_is_written() {
+        let ann = Contact::parse("email:ann@example.org").unwrap();
+        for same in ["email: Ann@Example.ORG ", "email:ANN@example.org\n"] {
+            assert_eq!(Contact::parse(same).unwrap(), ann, "{same}");
+        }
+        // One letter, and two that show as one.
+        assert_eq!(Contact::email("j\u{fc}rg@example.org"), Contact::email("ju\u{308}rg@example.org"));
+        assert_ne!(Contact::email("a+nps@example.org"), Contact::email("a@example.org"));
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        let local_64 = "a".repeat(64);
+        assert!(Contact::email(&format!("{local_64}@example.org")).is_ok());
+        let local_65 = format!("a{local_64}@example.org");
+        let long = format!("a@{}.org", "b".repeat(250));
         for bad in
-            ["", "ann", "@example.com", "ann@", "a b@example.com", "ann@b@example.com", "ann@exa mple.com"]
+            ["", "ann", "@example.org", "ann@", "a nn@example.org", "ann@.org", "ann@org.", &local_65, &long]
         {
-            assert_eq!(email(bad), None, "{bad}");
+            assert_eq!(Contact::email(bad), Err(ContactError::Email), "{bad}");
         }
     }
 
     #[test]
-    fn a_number_has_one_form_however_it_is_written() {
-        for written in ["+41446681800", "+41 44 668 18 00", "+41 (44) 668-18-00"] {
-            let number = phone(written).unwrap();
-            assert_eq!(
-                (number.e164.as_str(), number.country.as_deref()),
-                ("+41446681800", Some("CH")),
-                "{written}"
-            );
+    fn one_number_is_one_contact_however_it_is_written() {
+        let zurich = Contact::Phone("+41446681800".into());
+        for same in ["+41446681800", "+41 44 668 18 00", " +41 (0)44 668-18-00 ", "+41.44.668.18.00"] {
+            assert_eq!(Contact::phone(same), Ok(zurich.clone()), "{same}");
+        }
+        assert_eq!(Contact::phone("+1 650 253 0000 ext. 12"), Ok(Contact::Phone("+16502530000".into())));
+    }
+
+    #[test]
+    fn what_providers_send_for_anonymous_callers_is_nobody() {
+        let anonymous =
+            ["+266696687", "+7378742833", "+2562533", "+8656696", "+86282452253", "anonymous", "Restricted"];
+        let no_number =
+            ["7378742833", "32665", "client:alice", "sip:a@example.org", "whatsapp:+41446681800", "", "+"];
+        for caller in anonymous.into_iter().chain(no_number) {
+            assert_eq!(Contact::phone(caller), Err(ContactError::Phone), "{caller}");
         }
     }
 
     #[test]
-    fn what_stands_for_a_withheld_number_names_nobody() {
-        for marker in [
-            "",
-            "anonymous",
-            "unknown",
-            "+266696687",
-            "+7378742833",
-            "+2562533",
-            "+8656696",
-            "+86282452253",
-            "7378742833",
-            "0446681800",
-            "client:+41446681800",
-            "sip:a@example.com",
-            "whatsapp:+41446681800",
-            "32665",
-            "+",
-            "++41446681800",
-            "+41446681800;ext=1",
-            "+4144668180012345",
-        ] {
-            assert_eq!(phone(marker), None, "{marker}");
+    fn a_contact_says_which_kind_it_is_and_hashes_by_kind() {
+        let key = IdentityKey::new([1; 32]);
+        let email = Contact::parse("email:Ann@example.org").unwrap();
+        assert_eq!((email.kind(), email.value()), ("email", "ann@example.org"));
+        assert_eq!(email.key(&key), key.respondent("email", "ann@example.org"));
+        assert_eq!(format!("{email:?}"), "Contact(email, [redacted])");
+        for bad in ["ann@example.org", "Email:ann@example.org", "fax:+41446681800", ""] {
+            assert_eq!(Contact::parse(bad), Err(ContactError::Kind), "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_upsets_the_reading_and_a_contact_is_read_back(text in "(\\+?[0-9 ()x;.-]{0,30})|(\\PC{0,12}@?\\PC{0,12})") {
+            for contact in [Contact::email(&text), Contact::phone(&text)].into_iter().flatten() {
+                let again = Contact::parse(&format!("{}:{}", contact.kind(), contact.value()));
+                prop_assert_eq!(again, Ok(contact));
+            }
         }
     }
 }

@@ -2,13 +2,14 @@
 
 mod api_key;
 mod brand;
-pub mod contact;
+mod contact;
 mod respondent_key;
 mod secret;
 
 pub use self::{
     api_key::{Action, Actions, ApiKey, ApiKeyHash},
     brand::{Account, Brand, Colours, Origin, Override},
+    contact::{Contact, ContactError},
     respondent_key::{IdentityKey, RespondentKey},
     secret::{LinkKey, LinkKeys, Secret},
 };

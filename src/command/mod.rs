@@ -1,10 +1,18 @@
 //! The command line: what an operator types, and the exit code it ends with.
 
+mod ask_store;
+mod cell;
 mod check;
+mod erase;
+mod export;
 mod init;
 mod key;
 mod operate;
+mod quarantine;
+mod report;
 mod serve;
+mod store_access;
+mod when;
 
 use std::{io::Write, path::PathBuf, process::ExitCode};
 
@@ -36,6 +44,14 @@ enum Command {
     Key(key::Key),
     /// Tell every problem of the configuration at once
     Check(check::Check),
+    /// Print scores with their intervals
+    Report(ask_store::From<report::ReportArgs>),
+    /// Print stored responses
+    Export(ask_store::From<export::ExportArgs>),
+    /// List, show, release or discard held answers
+    Quarantine(ask_store::From<quarantine::QuarantineArgs>),
+    /// Forget a person everywhere
+    Erase(ask_store::From<erase::EraseArgs>),
     /// Ask for the spool's state, or send delivered records again
     Spool(operate::SpoolArgs),
     /// List or retry the records that the store refused
@@ -83,6 +99,10 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Check(args) => {
             check::run(&args, &config::environment(), out).map_err(unprinted).map(ExitCode::from)
         }
+        Command::Report(from) => ask_store::report(&from, out),
+        Command::Export(from) => ask_store::export(&from, out),
+        Command::Quarantine(from) => ask_store::quarantine(&from, out),
+        Command::Erase(from) => ask_store::erase(&from, out),
         Command::Spool(args) => operate::spool(args, out),
         Command::DeadLetters(args) => operate::dead_letters(args, out),
     };

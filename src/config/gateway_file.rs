@@ -67,11 +67,13 @@ pub(super) fn read(layers: &Layers<'_>, roles: BTreeSet<Role>) -> Gateway {
 
 const MS: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
+/// No human-made span is shorter.
+const MOMENT: Duration = Duration::from_millis(100);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 fn http(layers: &Layers<'_>) -> Http {
-    let some_time = SECOND..=HOUR;
+    let some_time = MOMENT..=HOUR;
     Http {
         listen: listen(layers, "http.listen"),
         connections: count(layers, "http.connections", 1..=1_000_000),
@@ -241,12 +243,12 @@ impl Value<'_> {
     /// A quota, for example `600000 / 1m`.
     pub(super) fn quota(&self) -> Option<Quota> {
         self.parsed(
-            "is no quota; write it like \"600000 / 1m\": how many in which time, 1 s to 31 days",
+            "is no quota; write it like \"600000 / 1m\": how many in which time, 1 s to 366 days",
             |text| {
                 let (limit, window) = text.split_once('/')?;
                 let limit = limit.trim().parse().ok().filter(|limit| *limit > 0)?;
                 let window =
-                    super::value::duration(window).filter(|window| (SECOND..=31 * DAY).contains(window))?;
+                    super::value::duration(window).filter(|window| (SECOND..=366 * DAY).contains(window))?;
                 Some(Quota { limit, window })
             },
         )

@@ -311,7 +311,7 @@ mod tests {
             bytes[at] ^= 1;
             fs::write(&path, bytes).unwrap();
             let listing = letters.list(10).unwrap();
-            assert_eq!(listing.unreadable, [path.clone()], "a flipped bit in byte {at}");
+            assert_eq!(listing.unreadable, std::slice::from_ref(&path), "a flipped bit in byte {at}");
             assert_eq!(listing.letters.len(), 1);
         }
         fs::write(&path, &whole[..whole.len() - 1]).unwrap();

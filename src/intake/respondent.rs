@@ -1,7 +1,7 @@
 //! Who answers. A contact is hashed as soon as it is read, and kept in no other form.
 
 use super::Reference;
-use crate::catalog::{IdentityKey, RespondentKey, contact};
+use crate::catalog::{Contact, IdentityKey, RespondentKey};
 
 /// Who answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,8 +25,8 @@ impl Respondent {
                 let key = identity_key.respondent("ref", reference.as_str());
                 Some(Self { reference: Some(reference), key })
             }
-            "email" => Some(Self::contact(identity_key.respondent("email", &contact::email(text)?))),
-            "phone" => Some(Self::contact(identity_key.respondent("phone", &contact::phone(text)?.e164))),
+            "email" => Contact::email(text).ok().map(|contact| Self::reached_by(&contact, identity_key)),
+            "phone" => Contact::phone(text).ok().map(|contact| Self::reached_by(&contact, identity_key)),
             _ => None,
         }
     }
@@ -40,8 +40,9 @@ impl Respondent {
         }
     }
 
-    const fn contact(key: RespondentKey) -> Self {
-        Self { reference: None, key }
+    /// Somebody known by a contact alone.
+    pub fn reached_by(contact: &Contact, identity_key: &IdentityKey) -> Self {
+        Self { reference: None, key: contact.key(identity_key) }
     }
 }
 

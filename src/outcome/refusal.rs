@@ -49,7 +49,11 @@ impl Refusal {
             [only] => Cow::Owned(only.detail.clone()),
             many => Cow::Owned(format!("{} values are wrong", many.len())),
         };
-        Self { reason: Reason::Invalid, detail, problems, retry_after: None, quota: None }
+        let reason = match problems.as_slice() {
+            [Problem { reason: Reason::NoIdentity, .. }] => Reason::NoIdentity,
+            _ => Reason::Invalid,
+        };
+        Self { reason, detail, problems, retry_after: None, quota: None }
     }
 
     /// The same, with the time after which a retry makes sense.

@@ -176,6 +176,10 @@ impl Books {
 pub(super) struct BooksFile {
     file: Arc<dyn DiskFile>,
     turn: u64,
+    /// What the newer slot says.
+    written: Option<Books>,
+    /// The turn that is known to be durable.
+    synced: u64,
 }
 
 impl BooksFile {
@@ -187,20 +191,30 @@ impl BooksFile {
         bytes.truncate(read);
         let newest = bytes.chunks(SLOT_BYTES).filter_map(Books::parse).max_by_key(|(turn, _)| *turn);
         let (turn, books) = newest.map_or((0, None), |(turn, books)| (turn, Some(books)));
-        Ok((Self { file, turn }, books))
+        Ok((Self { file, turn, written: books.clone(), synced: 0 }, books))
     }
 
-    /// Writes the books to the older slot. Not durable until the file is synced; a process that is killed keeps them.
+    /// Writes the books to the older slot, when they changed. Not durable until the file is synced; a process that is
+    /// killed keeps them.
     pub(super) fn write(&mut self, books: &Books) -> io::Result<()> {
+        if self.written.as_ref() == Some(books) {
+            return Ok(());
+        }
         let turn = self.turn + 1;
         let bytes = books.encode(turn);
         write_full(&*self.file, &bytes, (turn % 2) * SLOT_BYTES as u64)?;
         self.turn = turn;
+        self.written = Some(books.clone());
         Ok(())
     }
 
-    /// The file, to make the books durable without keeping others from writing them.
-    pub(super) fn file(&self) -> Arc<dyn DiskFile> {
-        Arc::clone(&self.file)
+    /// The file and the turn to be made durable, without keeping others from writing; none when that was done.
+    pub(super) fn to_sync(&self) -> Option<(Arc<dyn DiskFile>, u64)> {
+        (self.turn > self.synced).then(|| (Arc::clone(&self.file), self.turn))
+    }
+
+    /// This turn is durable.
+    pub(super) fn synced(&mut self, turn: u64) {
+        self.synced = self.synced.max(turn);
     }
 }

@@ -8,6 +8,9 @@ use std::{
     path::Path,
 };
 
+/// What a disk reads and loses at once, at the least.
+const PAGE_BYTES: usize = 4_096;
+
 /// Directories and names.
 pub(super) trait Disk: Send + Sync + fmt::Debug {
     /// Opens a file for reading and writing; it must exist.
@@ -52,6 +55,29 @@ pub(super) fn read_full(file: &dyn DiskFile, bytes: &mut [u8], offset: u64) -> i
         }
     }
     Ok(done)
+}
+
+/// Like [`read_full`], with zeros in place of pages that cannot be read. An error when none of several can.
+pub(super) fn read_around(file: &dyn DiskFile, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
+    let error = match read_full(file, bytes, offset) {
+        Ok(read) => return Ok(read),
+        Err(error) => error,
+    };
+    let end = file.len()?.saturating_sub(offset);
+    let wanted = bytes.len().min(usize::try_from(end).unwrap_or(usize::MAX));
+    let mut readable = wanted <= PAGE_BYTES;
+    let (mut rest, mut at) = (bytes.get_mut(..wanted).unwrap_or_default(), offset);
+    while !rest.is_empty() {
+        let to_boundary = PAGE_BYTES - usize::try_from(at % PAGE_BYTES as u64).unwrap_or(0);
+        let (page, behind) = rest.split_at_mut(to_boundary.min(rest.len()));
+        match read_full(file, page, at) {
+            Ok(_) => readable = true,
+            Err(_) => page.fill(0),
+        }
+        at += page.len() as u64;
+        rest = behind;
+    }
+    if readable { Ok(wanted) } else { Err(error) }
 }
 
 /// Writes all of `bytes`.

@@ -32,14 +32,16 @@ pub(super) struct Keeper {
     pub(super) shared: Arc<Shared>,
     /// The generation given to a segment last.
     pub(super) generation: u32,
-    /// Files that were prepared before a restart: the generation, and the bytes of the file.
+    /// Files that were prepared before a restart, perhaps not to the end: generation and bytes.
     pub(super) spares: Vec<(u32, u64)>,
     books_synced: Instant,
+    /// It was said already.
+    prepare_failed: bool,
 }
 
 impl Keeper {
     pub(super) fn new(shared: Arc<Shared>, generation: u32, spares: Vec<(u32, u64)>) -> Self {
-        Self { shared, generation, spares, books_synced: Instant::now() }
+        Self { shared, generation, spares, books_synced: Instant::now(), prepare_failed: false }
     }
 
     /// Runs until the spool is closed.
@@ -111,20 +113,27 @@ impl Keeper {
     }
 
     fn prepare(&mut self) {
-        match self.prepared() {
-            Ok(Some(segment)) => self.shared.ahead.ready(segment),
-            Ok(None) => self.shared.ahead.failed(),
-            Err(error) => {
-                error!(%error, "no segment could be prepared for the spool: check the disk under the data directory");
-                self.shared.ahead.failed();
+        let why = match self.prepared() {
+            Ok(Some(segment)) => {
+                self.prepare_failed = false;
+                return self.shared.ahead.ready(segment);
             }
+            Ok(None) => "the budget or the disk has no room for one".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        self.shared.ahead.failed();
+        if !std::mem::replace(&mut self.prepare_failed, true) {
+            error!(%why, "no segment can be prepared for the spool; when the open one is full, answers are refused");
         }
     }
 
     /// A spare of an earlier run, else a recycled one, else a new one; none when neither budget nor disk allow it.
     fn prepared(&mut self) -> io::Result<Option<Prepared>> {
-        if let Some((generation, len)) = self.spares.pop() {
-            return self.reopen(generation, len).map(Some);
+        while let Some((generation, len)) = self.spares.pop() {
+            if len == self.shared.bounds.segment_bytes {
+                return self.reopen(generation, len).map(Some);
+            }
+            self.remove(generation);
         }
         let new_is_allowed = !self.over_budget() && !self.is_below_floor(self.shared.bounds.segment_bytes);
         if !new_is_allowed || self.shared.expired() > 0 {
@@ -205,11 +214,13 @@ impl Keeper {
     }
 
     fn keep_books(&mut self, now: bool) {
-        if !now && self.books_synced.elapsed() < BOOKS_SYNC {
-            return;
-        }
-        self.books_synced = Instant::now();
-        if let Err(error) = self.shared.sync_books() {
+        let kept = if now || self.books_synced.elapsed() >= BOOKS_SYNC {
+            self.books_synced = Instant::now();
+            self.shared.sync_books()
+        } else {
+            self.shared.note_books()
+        };
+        if let Err(error) = kept {
             error!(%error, "the spool's cursor could not be written; after a crash more is delivered twice");
         }
     }

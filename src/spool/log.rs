@@ -68,18 +68,19 @@ pub(super) struct Log {
     /// Goes up when the cursor moved under the reader.
     pub(super) epoch: u64,
     /// A replay that waits until nothing is on the way.
-    pub(super) replay: Option<Place>,
+    replay: Option<Replay>,
+}
+
+/// Where to send again from, and when the record there was appended.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Replay {
+    pub(super) after: Place,
+    pub(super) oldest: Timestamp,
 }
 
 impl Log {
-    pub(super) fn new(
-        segments: VecDeque<Segment>,
-        cursor: Place,
-        books: Books,
-        oldest: Timestamp,
-        replay: Option<Place>,
-    ) -> Self {
-        Self { segments, cursor, read: VecDeque::new(), books, oldest, epoch: 0, replay }
+    pub(super) fn new(segments: VecDeque<Segment>, cursor: Place, books: Books, oldest: Timestamp) -> Self {
+        Self { segments, cursor, read: VecDeque::new(), books, oldest, epoch: 0, replay: None }
     }
 
     /// A segment was opened with its first commit.
@@ -206,39 +207,40 @@ impl Log {
         self.replay_if_idle();
     }
 
-    /// Asks for a replay of what follows `place`; says how many records will be sent again.
-    pub(super) fn ask_replay(&mut self, place: Place) -> u64 {
-        let sent = self.read.back().map_or(self.cursor.sequence, |step| step.place.sequence);
-        if place.sequence >= self.cursor.sequence {
+    /// Asks for a replay; says how many records will be sent again.
+    pub(super) fn ask_replay(&mut self, mut replay: Replay) -> u64 {
+        if let Some(oldest) = self.segments.front().filter(|oldest| oldest.first > replay.after.sequence + 1)
+        {
+            let place =
+                Place { sequence: oldest.first.saturating_sub(1), generation: oldest.generation, offset: 0 };
+            replay = Replay { after: place, oldest: oldest.opened_at };
+        }
+        let after = replay.after.sequence;
+        if after >= self.cursor.sequence {
+            self.books.replay = None;
             return 0;
         }
-        self.replay = Some(place);
-        self.books.replay = Some(place.sequence);
+        let sent = self.read.back().map_or(self.cursor.sequence, |step| step.place.sequence);
+        self.replay = Some(replay);
+        self.books.replay = Some(after);
         self.replay_if_idle();
-        let lost = self.books.marked(MarkKind::SetAside, place.sequence, sent);
-        (sent - place.sequence).saturating_sub(lost)
+        (sent - after).saturating_sub(self.books.marked(MarkKind::SetAside, after, sent))
     }
 
     /// With batches on the way an ack could move the cursor past what is to be sent again, so the replay waits for them.
     fn replay_if_idle(&mut self) {
-        let Some(place) = self.replay.take_if(|_| self.read.is_empty()) else { return };
-        let (after, through) = (place.sequence, self.cursor.sequence);
+        let Some(replay) = self.replay.take_if(|_| self.read.is_empty()) else { return };
+        let (after, through) = (replay.after.sequence, self.cursor.sequence);
         let lost = self.books.marked(MarkKind::SetAside, after, through);
         let dead = self.books.unmark(MarkKind::DeadLettered, after);
         self.books.dead_lettered = self.books.dead_lettered.saturating_sub(dead);
         let again = through.saturating_sub(after).saturating_sub(lost).saturating_sub(dead);
         self.books.delivered = self.books.delivered.saturating_sub(again);
-        self.books.cursor = place.sequence;
+        self.books.cursor = after;
         self.books.replay = None;
-        self.cursor = place;
+        self.cursor = replay.after;
+        self.oldest = replay.oldest;
         self.epoch += 1;
-    }
-
-    /// Whether the oldest segment is sealed and wholly delivered.
-    pub(super) fn oldest_is_delivered(&self) -> bool {
-        let passed = self.passed();
-        let sealed = self.segments.front().is_some_and(|segment| segment.sealed);
-        sealed && self.segments.get(1).is_some_and(|next| next.first <= passed + 1)
     }
 
     /// How many of the oldest segments are delivered and were full before this time.
@@ -253,14 +255,15 @@ impl Log {
 
     /// Delivered, and not about to be sent again.
     fn passed(&self) -> u64 {
-        self.replay.map_or(self.cursor.sequence, |place| place.sequence.min(self.cursor.sequence))
+        self.replay.map_or(self.cursor.sequence, |replay| replay.after.sequence.min(self.cursor.sequence))
     }
 
-    /// Takes the oldest segment out of the log. Only when it is delivered.
+    /// Takes the oldest segment out of the log when it is sealed and wholly delivered.
     pub(super) fn release_oldest(&mut self) -> Option<Segment> {
-        let released = self.segments.pop_front_if(|_| true)?;
-        let kept_from = self.segments.front().map_or(self.books.durable, |next| next.first - 1);
-        self.books.forget_marks(kept_from.min(self.cursor.sequence));
+        let kept_from = self.segments.get(1)?.first;
+        let passed = self.passed();
+        let released = self.segments.pop_front_if(|oldest| oldest.sealed && kept_from <= passed + 1)?;
+        self.books.forget_marks(kept_from.saturating_sub(1));
         Some(released)
     }
 }

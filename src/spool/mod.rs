@@ -9,7 +9,7 @@
 //!
 //! `data/spool/` holds segments, the books and what was set aside. A segment `<generation>.segment` is a file of
 //! `segment_bytes`, filled with zeros and fsynced before its first use, because an fsync that changes no metadata costs
-//! half. It begins with a head (generation, first sequence), frames follow; see [`frame`](self) for the bytes. Each
+//! half. It begins with a head (generation, first sequence), frames follow; `frame.rs` has the bytes. Each
 //! frame carries its length, a CRC-32C over all of it, the segment's generation, its sequence (from 1, for ever) and when
 //! it was appended. A delivered segment is renamed to the next generation and written over: its old frames carry an
 //! older generation and are no frames any more. `books` holds the cursor and the counts in two slots written in turn.
@@ -221,7 +221,8 @@ impl Spool {
     }
 
     /// Sends again what is kept from the first record on that was appended at or after `since`; says how many records
-    /// that are. Batches on the way are waited for, or given up by the reader's rewind, before the first of them comes. Reads segments: not for the async threads.
+    /// that are. Batches on the way are waited for, or given up by the reader's rewind, before the first of them comes.
+    /// Reads segments: not for the async threads.
     ///
     /// # Errors
     /// The disk cannot be read.

@@ -63,14 +63,14 @@ impl Waiting {
         drop(self.room);
         self.ticket.settle();
         // Nobody listens when the caller has gone; the record stays.
-        drop(self.reply.send(Ok(sequence)));
+        let _listened = self.reply.send(Ok(sequence)).is_ok();
     }
 
     /// It is not, or nobody knows.
     pub(super) fn failed(self, why: AppendError) {
         drop(self.room);
         drop(self.ticket);
-        drop(self.reply.send(Err(why)));
+        let _listened = self.reply.send(Err(why)).is_ok();
     }
 }
 

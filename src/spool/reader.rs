@@ -15,7 +15,9 @@ use super::{
 };
 
 /// Pause after a read that failed.
-const READ_RETRY: Duration = Duration::from_secs(1);
+const READ_RETRY: Duration = Duration::from_millis(250);
+/// Failed reads in a row after which what cannot be read is gone around, as long as something can.
+const READ_TRIES: u32 = 8;
 /// Blocks are never smaller: records are read in runs.
 const BLOCK_BYTES_MIN: usize = 64 << 10;
 /// Blocks are never larger, whatever the caller's batch may hold.
@@ -37,6 +39,8 @@ pub struct Reader {
     changed: watch::Receiver<()>,
     place: Place,
     epoch: u64,
+    /// Failed reads in a row.
+    failures: u32,
     /// The segment that is being read.
     open: Option<(u32, Arc<dyn DiskFile>)>,
 }
@@ -44,7 +48,7 @@ pub struct Reader {
 impl Reader {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         let changed = shared.changed.subscribe();
-        let mut reader = Self { shared, changed, place: Place::default(), epoch: 0, open: None };
+        let mut reader = Self { shared, changed, place: Place::default(), epoch: 0, failures: 0, open: None };
         reader.rewind();
         reader
     }
@@ -71,13 +75,17 @@ impl Reader {
             };
             match self.read(stretch, max_records.max(1), max_bytes).await {
                 Ok(reading) => {
+                    self.failures = 0;
                     if let Some(batch) = self.accept(stretch, reading) {
                         return batch;
                     }
                 }
                 Err(error) => {
-                    error!(%error, segment = stretch.from.generation,
-                        "the spool cannot be read; delivery waits: check the disk under the data directory");
+                    if self.failures == 0 {
+                        error!(%error, segment = stretch.from.generation,
+                            "the spool cannot be read; delivery waits: check the disk under the data directory");
+                    }
+                    self.failures = self.failures.saturating_add(1);
                     tokio::time::sleep(READ_RETRY).await;
                 }
             }
@@ -85,7 +93,7 @@ impl Reader {
     }
 
     /// What to read next; follows the cursor when a replay moved it.
-    fn stretch(&mut self) -> Option<Stretch> {
+    pub(super) fn stretch(&mut self) -> Option<Stretch> {
         let log = self.shared.log();
         if log.epoch != self.epoch {
             self.epoch = log.epoch;
@@ -97,7 +105,16 @@ impl Reader {
     async fn read(&mut self, stretch: Stretch, records: usize, bytes: usize) -> io::Result<Reading> {
         let Some(file) = self.file(stretch.from.generation)? else { return Ok(Reading::missing(stretch)) };
         let shared = Arc::clone(&self.shared);
-        let task = move || Reading::take(&shared, &*file, stretch, records, bytes);
+        let around = self.failures >= READ_TRIES;
+        let task = move || {
+            let block_bytes = bytes.clamp(BLOCK_BYTES_MIN, BLOCK_BYTES_MAX);
+            let Stretch { from: Place { generation, offset, .. }, end, through } = stretch;
+            let walk = Walk::new(&*file, generation, offset, end, through);
+            let walk = walk.in_blocks_of(block_bytes).around_bad_pages(around);
+            Reading::take(walk, stretch, records, bytes, |from, to| {
+                set_aside::keep(&*shared.disk, &shared.dir, &*file, generation, from, to);
+            })
+        };
         tokio::task::spawn_blocking(task).await.map_err(io::Error::other)?
     }
 
@@ -127,7 +144,7 @@ impl Reader {
         for frame in reading.frames {
             let place =
                 Place { sequence: frame.sequence, generation: stretch.from.generation, offset: frame.end };
-            report_lost(&mut log, self.place.sequence, frame.sequence - 1);
+            report_lost(&mut log, self.place.sequence, frame.sequence.saturating_sub(1));
             log.note_read(Step { place, appended_at: frame.appended_at });
             self.place = place;
             batch.last = frame.sequence;
@@ -174,15 +191,13 @@ impl Reading {
     }
 
     fn take(
-        shared: &Shared,
-        file: &dyn DiskFile,
+        mut walk: Walk<'_>,
         stretch: Stretch,
         records: usize,
         bytes: usize,
+        set_aside: impl Fn(u64, u64),
     ) -> io::Result<Self> {
-        let Stretch { from: Place { generation, offset, sequence }, end, through } = stretch;
-        let block = bytes.clamp(BLOCK_BYTES_MIN, BLOCK_BYTES_MAX);
-        let mut walk = Walk::new(file, generation, offset, end, through).in_blocks_of(block);
+        let Stretch { from: Place { sequence, .. }, end, through } = stretch;
         let (mut frames, mut taken, mut last) = (Vec::<Frame>::new(), 0, sequence);
         while frames.len() < records && last < through {
             match walk.next()? {
@@ -195,11 +210,10 @@ impl Reading {
                     frames.push(frame);
                 }
                 Found::Frame(_) => {}
-                Found::Broken { from, to } => {
-                    set_aside::keep(&*shared.disk, &shared.dir, file, generation, from, to)
-                }
+                Found::Broken { from, to } => set_aside(from, to),
+
                 Found::Rest(from) => {
-                    set_aside::keep(&*shared.disk, &shared.dir, file, generation, from, end);
+                    set_aside(from, end);
                     return Ok(Self { frames, to_the_end: true });
                 }
             }

@@ -6,10 +6,10 @@ use tracing::warn;
 
 use super::{
     books::{Books, BooksFile},
-    disk::{Disk, DiskFile, read_full, write_full},
+    disk::{Disk, DiskFile, read_around, read_full, write_full},
     frame::{SEGMENT_HEAD_BYTES, SegmentHead, begins_frame},
     home::OpenError,
-    log::{Log, Place, Segment},
+    log::{Log, Place, Replay, Segment},
     segment_path, set_aside,
     walk::{Found, Walk},
     writer::COMMIT_BYTES_MAX,
@@ -59,6 +59,8 @@ pub(super) fn recover(disk: &dyn Disk, dir: &Path) -> Result<Recovered, OpenErro
     let log = recovering.log(&chained, &mut report).map_err(OpenError::io("recover the spool in", dir))?;
     report.segments = log.segments.len();
     report.undelivered = log.spooled();
+    let data = dir.parent().unwrap_or(dir);
+    disk.sync_dir(dir).and_then(|()| disk.sync_dir(data)).map_err(OpenError::io("make durable", dir))?;
     Ok(Recovered { log, books: file, report, spares, generation })
 }
 
@@ -117,11 +119,14 @@ impl Inventory {
 /// The head of a segment; made up from its first frame when it is broken. None when it holds nothing of its generation.
 fn read_head(file: &dyn DiskFile, generation: u32, len: u64) -> io::Result<Option<SegmentHead>> {
     let mut bytes = [0; SEGMENT_HEAD_BYTES];
-    read_full(file, &mut bytes, 0)?;
+    if let Err(error) = read_full(file, &mut bytes, 0) {
+        warn!(%error, segment = generation, "the head of a segment cannot be read");
+    }
     if let Some(head) = SegmentHead::parse(&bytes).filter(|head| head.generation == generation) {
         return Ok(Some(head));
     }
-    let mut walk = Walk::new(file, generation, SEGMENT_HEAD_BYTES as u64, len, u64::MAX);
+    let mut walk =
+        Walk::new(file, generation, SEGMENT_HEAD_BYTES as u64, len, u64::MAX).around_bad_pages(true);
     loop {
         match walk.next()? {
             Found::Frame(frame) => {
@@ -154,13 +159,14 @@ impl Recovering<'_> {
         self.books.durable = found.max(known);
         self.find_missing(chained, &mut lost, report)?;
         let (cursor, oldest) = locate(self.disk, self.dir, &self.segments, self.books.cursor)?;
-        let replay = match self.books.replay {
-            Some(after) => Some(locate(self.disk, self.dir, &self.segments, after)?.0),
-            None => None,
-        };
+        let asked = self.books.replay;
+        let replay = asked.map(|after| locate(self.disk, self.dir, &self.segments, after)).transpose()?;
         let segments = std::mem::take(&mut self.segments);
-        let mut log = Log::new(segments, cursor, std::mem::take(&mut self.books), oldest, replay);
+        let mut log = Log::new(segments, cursor, std::mem::take(&mut self.books), oldest);
         report.set_aside = lost.into_iter().map(|(after, through)| log.lose(after, through)).sum();
+        if let Some((after, oldest)) = replay {
+            log.ask_replay(Replay { after, oldest });
+        }
         Ok(log)
     }
 
@@ -168,7 +174,8 @@ impl Recovering<'_> {
     fn recover_newest(&mut self, lost: &mut Vec<(u64, u64)>, report: &mut Recovery) -> io::Result<u64> {
         let Some(newest) = self.segments.back_mut() else { return Ok(self.books.durable) };
         let file = self.disk.open(&segment_path(self.dir, newest.generation))?;
-        let mut walk = Walk::new(&*file, newest.generation, SEGMENT_HEAD_BYTES as u64, newest.len, u64::MAX);
+        let mut walk = Walk::new(&*file, newest.generation, SEGMENT_HEAD_BYTES as u64, newest.len, u64::MAX)
+            .around_bad_pages(true);
         let mut last = newest.first.saturating_sub(1);
         let mut end = SEGMENT_HEAD_BYTES as u64;
         loop {
@@ -221,7 +228,8 @@ impl Recovering<'_> {
 
 fn last_sequence(disk: &dyn Disk, dir: &Path, segment: &Segment, through: u64) -> io::Result<u64> {
     let file = disk.open(&segment_path(dir, segment.generation))?;
-    let mut walk = Walk::new(&*file, segment.generation, SEGMENT_HEAD_BYTES as u64, segment.len, through);
+    let mut walk = Walk::new(&*file, segment.generation, SEGMENT_HEAD_BYTES as u64, segment.len, through)
+        .around_bad_pages(true);
     let mut last = segment.first.saturating_sub(1);
     loop {
         match walk.next()? {
@@ -236,7 +244,7 @@ fn last_sequence(disk: &dyn Disk, dir: &Path, segment: &Segment, through: u64) -
 fn wipe(file: &dyn DiskFile, generation: u32, end: u64, len: u64) -> io::Result<bool> {
     let left = usize::try_from(len.saturating_sub(end)).unwrap_or(usize::MAX);
     let mut bytes = vec![0; left.min(COMMIT_BYTES_MAX)];
-    read_full(file, &mut bytes, end)?;
+    read_around(file, &mut bytes, end)?;
     if bytes.iter().all(|byte| *byte == 0) {
         return Ok(false);
     }
@@ -260,10 +268,11 @@ pub(super) fn locate(
         let oldest = segments.front().map_or_else(Timestamp::default, |segment| segment.opened_at);
         return Ok((Place { sequence, generation: 0, offset: 0 }, oldest));
     };
-    let (generation, through) = (segment.generation, skipped.map_or(u64::MAX, |next| next.first - 1));
+    let (generation, through) =
+        (segment.generation, skipped.map_or(u64::MAX, |next| next.first.saturating_sub(1)));
     let file = disk.open(&segment_path(dir, generation))?;
     let mut offset = SEGMENT_HEAD_BYTES as u64;
-    let mut walk = Walk::new(&*file, generation, offset, segment.end, through);
+    let mut walk = Walk::new(&*file, generation, offset, segment.end, through).around_bad_pages(true);
     loop {
         match walk.next()? {
             Found::Frame(frame) if frame.sequence <= sequence => offset = frame.end,

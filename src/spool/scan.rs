@@ -45,7 +45,7 @@ impl Scan {
                 self.open = Some((segment, file, SEGMENT_HEAD_BYTES as u64));
                 continue;
             };
-            let through = self.segments.front().map_or(self.durable, |next| next.first - 1);
+            let through = self.segments.front().map_or(self.durable, |next| next.first.saturating_sub(1));
             if let Some(at) = read_run(&*file, &segment, at, through, &mut self.run)? {
                 self.open = Some((segment, file, at));
             }
@@ -99,12 +99,14 @@ pub(super) fn before_first_since(
     // Of a segment whose successor was opened earlier than `since` every frame is older.
     let older = segments.iter().skip(1).take_while(|next| next.opened_at < since).count();
     for (nth, segment) in segments.iter().enumerate().skip(older) {
-        let through = segments.get(nth + 1).map_or(u64::MAX, |next| next.first - 1);
+        let through = segments.get(nth + 1).map_or(u64::MAX, |next| next.first.saturating_sub(1));
         let file = shared.disk.open(&shared.path(segment.generation))?;
         let mut walk = Walk::new(&*file, segment.generation, SEGMENT_HEAD_BYTES as u64, segment.end, through);
         loop {
             match walk.next()? {
-                Found::Frame(frame) if frame.appended_at >= since => return Ok(Some(frame.sequence - 1)),
+                Found::Frame(frame) if frame.appended_at >= since => {
+                    return Ok(Some(frame.sequence.saturating_sub(1)));
+                }
                 Found::Frame(_) | Found::Broken { .. } => {}
                 Found::Rest(_) => break,
             }

@@ -17,7 +17,7 @@ use super::{
     disk::Disk,
     frame::SEGMENT_HEAD_BYTES,
     gate::Gate,
-    log::{Log, Segment},
+    log::{Log, Replay, Segment},
     queue::Queue,
     recovery::locate,
     scan, segment_path,
@@ -75,7 +75,7 @@ pub(super) struct Shared {
     pub(super) changed: watch::Sender<()>,
     pub(super) commit_seconds: Histogram,
     log: Mutex<Log>,
-    /// Locked inside `log` only.
+    /// Locked after `log`, never before it.
     books: Mutex<BooksFile>,
     failing_since: Mutex<Option<Instant>>,
 }
@@ -139,12 +139,11 @@ impl Shared {
     pub(super) fn replay(&self, since: Timestamp) -> io::Result<u64> {
         let segments = self.log().segments.clone();
         let Some(after) = scan::before_first_since(self, &segments, since)? else { return Ok(0) };
-        // The keeper may have taken segments meanwhile; the place is then the start of the oldest one.
         let whole = self.log().books.whole_marks(after);
         let kept_after = segments.front().map_or(0, |oldest| oldest.first.saturating_sub(1));
-        let (place, _) = locate(&*self.disk, &self.dir, &segments, whole.max(kept_after))?;
+        let (place, oldest) = locate(&*self.disk, &self.dir, &segments, whole.max(kept_after))?;
         let mut log = self.log();
-        let again = log.ask_replay(place);
+        let again = log.ask_replay(Replay { after: place, oldest });
         self.refresh_live(&log);
         self.write_books(&log)?;
         drop(log);
@@ -169,21 +168,30 @@ impl Shared {
 
     /// Writes the books and makes them durable.
     pub(super) fn sync_books(&self) -> io::Result<()> {
-        let log = self.log();
-        self.write_books(&log)?;
-        let file = self.books.lock().unwrap_or_else(PoisonError::into_inner).file();
-        drop(log);
-        file.sync_data()
+        self.note_books()?;
+        // Not under the log's lock: an fsync may take long, and commits need it.
+        let Some((file, turn)) = self.books().to_sync() else { return Ok(()) };
+        file.sync_data()?;
+        self.books().synced(turn);
+        Ok(())
+    }
+
+    /// Writes the books; they outlive the process, if not the power.
+    pub(super) fn note_books(&self) -> io::Result<()> {
+        self.write_books(&self.log())
     }
 
     fn write_books(&self, log: &Log) -> io::Result<()> {
-        self.books.lock().unwrap_or_else(PoisonError::into_inner).write(&log.books)
+        self.books().write(&log.books)
+    }
+
+    fn books(&self) -> MutexGuard<'_, BooksFile> {
+        self.books.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes the oldest segment out of the log when it is delivered.
     pub(super) fn release_oldest(&self) -> Option<Segment> {
-        let mut log = self.log();
-        if log.oldest_is_delivered() { log.release_oldest() } else { None }
+        self.log().release_oldest()
     }
 
     /// How many delivered segments are past their time.

@@ -5,10 +5,13 @@ use std::io;
 use bytes::Bytes;
 
 use super::{
-    disk::{DiskFile, read_full},
+    disk::{DiskFile, read_around, read_full},
     frame::{ALIGN_BYTES, NoFrame, Parsed, find_magic, parse},
 };
 use crate::clock::Timestamp;
+
+/// Bytes read at once, unless told otherwise.
+const BLOCK_BYTES: usize = 1 << 20;
 
 /// A frame and where it lies.
 #[derive(Clone, Debug)]
@@ -50,17 +53,34 @@ pub(super) struct Walk<'a> {
     block: Bytes,
     block_at: u64,
     block_bytes: usize,
+    around_bad_pages: bool,
 }
 
 impl<'a> Walk<'a> {
     /// Starts at an offset; frames past `end` or with a sequence above `through` are not seen.
     pub(super) fn new(file: &'a dyn DiskFile, generation: u32, at: u64, end: u64, through: u64) -> Self {
-        Self { file, generation, at, end, through, block: Bytes::new(), block_at: 0, block_bytes: 1 << 20 }
+        Self {
+            file,
+            generation,
+            at,
+            end,
+            through,
+            block: Bytes::new(),
+            block_at: 0,
+            block_bytes: BLOCK_BYTES,
+            around_bad_pages: false,
+        }
     }
 
     /// Reads so much at once.
     pub(super) fn in_blocks_of(mut self, block_bytes: usize) -> Self {
         self.block_bytes = block_bytes;
+        self
+    }
+
+    /// Takes pages that cannot be read for broken frames, instead of failing.
+    pub(super) fn around_bad_pages(mut self, around: bool) -> Self {
+        self.around_bad_pages = around;
         self
     }
 
@@ -141,7 +161,11 @@ impl<'a> Walk<'a> {
     fn load(&mut self, at: u64, needed: usize) -> io::Result<()> {
         let left = usize::try_from(self.end.saturating_sub(at)).unwrap_or(usize::MAX);
         let mut bytes = vec![0; self.block_bytes.max(needed).min(left)];
-        let read = read_full(self.file, &mut bytes, at)?;
+        let read = if self.around_bad_pages {
+            read_around(self.file, &mut bytes, at)?
+        } else {
+            read_full(self.file, &mut bytes, at)?
+        };
         bytes.truncate(read);
         self.block = bytes.into();
         self.block_at = at;

@@ -2,13 +2,13 @@
 
 use std::{collections::VecDeque, io, sync::Arc, time::Instant};
 
-use tracing::error;
+use tracing::{error, warn};
 
 use super::{
     Shared,
     ahead::Prepared,
     disk::write_full,
-    frame::{self, SEGMENT_HEAD_BYTES, SegmentHead, frame_bytes},
+    frame::{self, SegmentHead, frame_bytes},
     log::Segment,
     queue::{AppendError, Waiting},
 };
@@ -69,7 +69,7 @@ impl Writer {
                 self.open = Some(open);
                 self.shared.commit_seconds.observe(started.elapsed().as_secs_f64());
             }
-            Err(error) => self.spoil(&open, batch, at, &error),
+            Err(error) => self.spoil(&open, batch, &error),
         }
     }
 
@@ -142,19 +142,25 @@ impl Writer {
 
     /// A failed fsync may have dropped the pages and would succeed the next time, so this file is never written again;
     /// the sequences are used again by the next segment, and whatever landed here behind them does not count.
-    fn spoil(&mut self, open: &OpenSegment, batch: Vec<Waiting>, at: Timestamp, error: &io::Error) {
+    fn spoil(&mut self, open: &OpenSegment, batch: Vec<Waiting>, error: &io::Error) {
         error!(%error, segment = open.segment.generation, records = batch.len(),
             "a commit to the spool failed; the segment is sealed: check the disk under the data directory");
-        let mut log = self.shared.log();
-        if self.previous != open.segment.generation {
-            log.opened(Segment { end: SEGMENT_HEAD_BYTES as u64, ..segment(open, self.next, at) });
-            self.previous = open.segment.generation;
+        if self.previous == open.segment.generation {
+            let mut log = self.shared.log();
+            log.seal(true);
+            self.shared.refresh_live(&log);
+        } else {
+            self.discard(open.segment.generation);
         }
-        log.seal(true);
-        self.shared.refresh_live(&log);
-        drop(log);
         self.count_failure();
         batch.into_iter().for_each(|waiting| waiting.failed(AppendError::NotWritten));
+    }
+
+    /// A segment whose very first commit failed holds nothing.
+    fn discard(&self, generation: u32) {
+        if let Err(error) = self.shared.disk.remove(&self.shared.path(generation)) {
+            warn!(%error, segment = generation, "a segment without records could not be removed; the next start does without");
+        }
     }
 
     /// There is no segment to write to.

@@ -29,11 +29,13 @@ use crate::{
 };
 
 /// A gateway's batches are far smaller.
-const MESSAGE_BYTES: usize = 32 << 20;
+const MESSAGE_BYTES: usize = 16 << 20;
 /// Batches of one stream that wait for their commit at once.
-const WINDOW: usize = 16;
+const WINDOW: usize = 8;
 /// Change feeds at once.
 const WATCHERS: usize = 64;
+/// Summaries at once: they read everything, and must leave connections for pages.
+const SUMMARIES: usize = 2;
 /// Ids in one decision or list.
 const IDS: usize = 1_000;
 /// How far the time of an erasure may lie ahead.
@@ -44,11 +46,13 @@ const ERASE_AHEAD_S: i64 = 300;
 pub struct Service {
     store: Store,
     watchers: Arc<Semaphore>,
+    summaries: Arc<Semaphore>,
 }
 
 /// The service of a store, ready to be added to a server. With a key, every call must carry it.
 pub fn service(store: Store, key: Option<Secret>) -> InterceptedService<StoreServiceServer<Service>, Auth> {
-    let service = Service { store, watchers: Arc::new(Semaphore::new(WATCHERS)) };
+    let [watchers, summaries] = [WATCHERS, SUMMARIES].map(|places| Arc::new(Semaphore::new(places)));
+    let service = Service { store, watchers, summaries };
     let server = StoreServiceServer::new(service).max_decoding_message_size(MESSAGE_BYTES);
     InterceptedService::new(server, Auth::new(key))
 }
@@ -67,7 +71,8 @@ impl StoreService for Service {
             self.store.check_identity(fingerprint).await.map_err(status)?;
         }
         let store = self.store.clone();
-        let acks = request.into_inner().map(move |batch| append(store.clone(), batch)).buffered(WINDOW);
+        let batches = request.into_inner().take_until(store.closing());
+        let acks = batches.map(move |batch| append(store.clone(), batch)).buffered(WINDOW);
         Ok(Response::new(Box::pin(acks)))
     }
 
@@ -103,7 +108,13 @@ impl StoreService for Service {
         request: Request<SummarizeRequest>,
     ) -> Result<Response<SummarizeResponse>, Status> {
         let query = summary::Query::parse(request.into_inner())?;
-        let counted = self.store.read(move |tx| summary::summarize(tx, &query)).await.map_err(status)?;
+        let place = Arc::clone(&self.summaries).acquire_owned().await;
+        let place = place.map_err(|_| status(StoreError::Stopped))?;
+        let count = move |tx: &rusqlite::Transaction<'_>| {
+            let _place = place;
+            summary::summarize(tx, &query)
+        };
+        let counted = self.store.read(count).await.map_err(status)?;
         let rows = counted.map_err(|_| Status::resource_exhausted(summary::TooManyRows::HINT))?;
         Ok(Response::new(SummarizeResponse { rows }))
     }

@@ -33,6 +33,8 @@ pub use self::{
 
 use std::{path::Path, sync::Arc};
 
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+
 use self::{merge::Decision, readers::Readers, record::Checked, sqlite::Erasure, writer::Writer};
 use crate::clock::Clock;
 
@@ -45,6 +47,7 @@ struct Inner {
     writer: Writer,
     readers: Readers,
     clock: Clock,
+    closing: CancellationToken,
 }
 
 /// Why the store could not do what was asked.
@@ -87,7 +90,18 @@ impl Store {
         let ledger = sqlite::Ledger::open(path, clock.clone(), identity_fingerprint)?;
         let readers = Readers::open(path)?;
         let writer = Writer::start(ledger)?;
-        Ok(Self(Arc::new(Inner { writer, readers, clock })))
+        Ok(Self(Arc::new(Inner { writer, readers, clock, closing: CancellationToken::new() })))
+    }
+
+    /// Ends the change feeds, and the appends after the batches that have come, so that a server can drain. Everything
+    /// else goes on until the last clone is dropped.
+    pub fn close(&self) {
+        self.0.closing.cancel();
+    }
+
+    /// Done when the store is closing.
+    pub(crate) fn closing(&self) -> WaitForCancellationFutureOwned {
+        self.0.closing.clone().cancelled_owned()
     }
 
     /// Commits records; returns when they are on disk.
@@ -131,4 +145,4 @@ impl Store {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

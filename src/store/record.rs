@@ -11,7 +11,8 @@ use crate::proto::store::v1::{Answer, Channel, Claim, Confidence, Identity, Kind
 const RECORD_BYTES: usize = 256 * 1024;
 const ANSWERS: usize = 256;
 const CONTACT_KEYS: usize = 16;
-const NAME_BYTES: usize = 128;
+/// Ids, references and tags; some of them are repeated in each answer of a response.
+const NAME_BYTES: usize = 256;
 /// The last microsecond of the year 9999, which RFC 3339 can still write.
 const LATEST_US: i64 = 253_402_300_799_999_999;
 
@@ -59,9 +60,15 @@ pub(crate) fn check(record: Record) -> Result<Checked, Unfit> {
 
 fn check_names(record: &Record) -> Result<(), Unfit> {
     for (field, name) in [("survey", &record.survey), ("brand", &record.brand)] {
-        if name.is_empty() || name.len() > NAME_BYTES {
-            return Err(malformed(format!("{field} must have 1 to {NAME_BYTES} bytes")));
+        if name.is_empty() {
+            return Err(malformed(format!("{field} is empty")));
         }
+    }
+    let Record { survey, brand, interaction, respondent_ref, locale, country, invitation, .. } = record;
+    let subject = record.subject.iter().flat_map(|subject| [&subject.kind, &subject.r#ref]);
+    let names = [survey, brand, interaction, respondent_ref, locale, country, invitation];
+    if names.into_iter().chain(subject).any(|name| name.len() > NAME_BYTES) {
+        return Err(malformed(format!("an id, reference or tag has more than {NAME_BYTES} bytes")));
     }
     let word = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
     if record.hold.len() > NAME_BYTES || !record.hold.bytes().all(word) {
@@ -171,10 +178,11 @@ mod tests {
 
     #[test]
     fn a_record_that_no_gateway_makes_is_malformed() {
-        let spoils: [(&str, fn(&mut Record)); 13] = [
+        type Spoil = fn(&mut Record);
+        let spoils: [(&str, Spoil); 13] = [
             ("short id", |record| record.response_id = vec![1; 15].into()),
             ("no survey", |record| record.survey.clear()),
-            ("long brand", |record| record.brand = "b".repeat(129)),
+            ("long brand", |record| record.brand = "b".repeat(257)),
             ("hold is no word", |record| record.hold = "Hold me".into()),
             ("before 1970", |record| record.stamp_us = -1),
             ("after 9999", |record| record.received_us = LATEST_US + 1),
@@ -201,13 +209,15 @@ mod tests {
 
     #[test]
     fn a_record_at_the_limit_is_taken_and_one_byte_more_is_too_large() {
-        let mut at_limit = record();
-        at_limit.locale = "x".repeat(RECORD_BYTES - 1_000);
-        let missing = RECORD_BYTES - at_limit.encoded_len();
-        at_limit.locale.push_str(&"x".repeat(missing));
+        let with_text = |bytes: usize| {
+            let mut record = record();
+            record.answers[0].value = Some(Value::Text("x".repeat(bytes)));
+            record
+        };
+        let others = with_text(RECORD_BYTES / 2).encoded_len() - RECORD_BYTES / 2;
+        let at_limit = with_text(RECORD_BYTES - others);
+        let over = with_text(RECORD_BYTES - others + 1);
         assert_eq!(at_limit.encoded_len(), RECORD_BYTES);
-        let mut over = at_limit.clone();
-        over.locale.push('x');
         assert!(check(at_limit).is_ok());
         assert_eq!(check(over).unwrap_err().code, "too_large");
     }

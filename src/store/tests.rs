@@ -1,5 +1,11 @@
 //! The store as gateways and operators see it: over a real socket, on a real file.
 
+mod erasure;
+mod feed;
+mod held;
+mod lists;
+mod summaries;
+
 use std::net::SocketAddr;
 
 use tempfile::TempDir;
@@ -8,10 +14,11 @@ use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::{Code, Request, Status, transport::Server};
 
-use super::{Client, IDENTITY_KEY_METADATA, Store, connect, service};
+use super::{Client, IDENTITY_KEY_METADATA, OpenError, Store, connect, service};
 use crate::{
     catalog::Secret,
     clock::{Clock, Timestamp},
+    command::store_access::StoreAccess,
     proto::store::v1::{
         Answer, AppendRequest, AppendResponse, Channel, Claim, Confidence, Identity, Kind,
         ListResponsesRequest, Record, Response, Subject, answer::Value,
@@ -26,6 +33,7 @@ pub(crate) struct Running {
     pub(crate) client: Client,
     pub(crate) url: String,
     pub(crate) clock: Clock,
+    store: Store,
     stop: CancellationToken,
     tasks: TaskTracker,
     dir: TempDir,
@@ -42,21 +50,26 @@ impl Running {
         let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let server = Server::builder().add_service(service(store, key.clone()));
+        let server = Server::builder().add_service(service(store.clone(), key.clone()));
         let stopped = stop.clone().cancelled_owned();
         tasks.spawn(server.serve_with_incoming_shutdown(TcpListenerStream::new(listener), stopped));
         let client = connect(&url, key.as_ref()).await.unwrap();
-        Self { client, url, clock, stop, tasks, dir }
+        Self { client, url, clock, store, stop, tasks, dir }
     }
 
     /// Stops the server, closes the file, and opens it again.
     async fn restart(self) -> Self {
-        let Self { client, stop, tasks, dir, .. } = self;
-        drop(client);
+        let Self { client, store, stop, tasks, dir, .. } = self;
+        drop((client, store));
         stop.cancel();
         tasks.close();
         tasks.wait().await;
         Self::start_in(dir, None).await
+    }
+
+    /// How a command reaches it.
+    pub(crate) fn access(&self) -> StoreAccess {
+        StoreAccess { url: self.url.clone(), key: None }
     }
 
     /// Sends one batch and waits for its commit.
@@ -170,6 +183,16 @@ pub(crate) fn record() -> Record {
     }
 }
 
+/// A record of another response.
+pub(crate) fn record_of(response: u8) -> Record {
+    Record { response_id: vec![response; 16].into(), ..record() }
+}
+
+/// The id that clients see.
+pub(crate) fn id_of(response: u8) -> String {
+    uuid::Uuid::from_bytes([response; 16]).to_string()
+}
+
 /// An answer on the scale of 0 to 10.
 pub(crate) fn nps(question: &str, score: i32) -> Answer {
     Answer {
@@ -181,4 +204,31 @@ pub(crate) fn nps(question: &str, score: i32) -> Answer {
         normalized: Some(f64::from(score) * 10.0),
         segment: "passive".into(),
     }
+}
+
+#[tokio::test]
+async fn batches_of_one_stream_are_acked_in_order_and_after_their_commit() {
+    let mut store = Running::start().await;
+    let batches: Vec<_> = (0..100_u8)
+        .map(|sequence| AppendRequest { sequence: sequence.into(), records: vec![record_of(sequence)] })
+        .collect();
+    let mut acks = store.client.append(tokio_stream::iter(batches)).await.unwrap().into_inner();
+    for sequence in 0..100_u64 {
+        assert_eq!(acks.message().await.unwrap().unwrap().sequence, sequence);
+    }
+    assert_eq!(acks.message().await.unwrap(), None);
+    assert_eq!(store.responses().await.len(), 100);
+}
+
+#[test]
+fn a_file_of_a_newer_voxgate_or_another_identity_key_is_not_opened() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store.sqlite");
+    drop(Store::open(&path, Clock::manual(NOW), "00112233445566aa").unwrap());
+    drop(Store::open(&path, Clock::manual(NOW), "").unwrap());
+    let other = Store::open(&path, Clock::manual(NOW), "00112233445566bb").unwrap_err();
+    assert!(matches!(other, OpenError::IdentityKey { .. }), "{other}");
+    rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 2).unwrap();
+    let newer = Store::open(&path, Clock::manual(NOW), "").unwrap_err();
+    assert!(matches!(newer, OpenError::Newer { found: 2 }), "{newer}");
 }

@@ -43,9 +43,17 @@ impl Watcher {
             }
             self.announced.mark_unchanged();
             self.read().await?;
-            if self.ready.is_empty() && (self.stop_at_end || self.announced.changed().await.is_err()) {
+            if self.ready.is_empty() && (self.stop_at_end || !self.wait().await) {
                 return Ok(None);
             }
+        }
+    }
+
+    /// Waits for a change; false when the store closes first.
+    async fn wait(&mut self) -> bool {
+        tokio::select! {
+            announced = self.announced.changed() => announced.is_ok(),
+            () = self.store.closing() => false,
         }
     }
 

@@ -66,10 +66,13 @@ async fn dispatch(edge: &Edge, request: Request) -> Reply {
     let path = request.parts.uri.path().to_owned();
     let segments = match Request::segments(&path) {
         Ok(segments) => segments,
+        Err(_) if is_page(&path) => return doors::no_page(edge, &request),
         Err(refusal) => return json::problem(&refusal, &request.trace),
     };
     let segments: Vec<&str> = segments.iter().map(AsRef::as_ref).collect();
-    let Some(route) = Route::of(&segments) else { return not_found(&request) };
+    let Some(route) = Route::of(&segments) else {
+        return if is_page(&path) { doors::no_page(edge, &request) } else { not_found(&request) };
+    };
     match *request.method() {
         Method::GET | Method::HEAD => get(edge, request, route).await,
         Method::POST => post(edge, request, route).await,
@@ -101,6 +104,11 @@ async fn post(edge: &Edge, request: Request, route: Route<'_>) -> Reply {
         Route::Links => doors::links(edge, request).await,
         Route::Widget | Route::Definition { .. } => wrong_method(&request, route),
     }
+}
+
+/// Whether a person may have opened it.
+fn is_page(path: &str) -> bool {
+    ["/r/", "/m/", "/f/", "/u/"].iter().any(|prefix| path.starts_with(prefix))
 }
 
 fn not_found(request: &Request) -> Reply {

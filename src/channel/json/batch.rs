@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use serde_json::value::RawValue;
 
-use super::{Extras, Fields, decode, receipt_value, refusal_value};
+use super::{Extras, Fields, decode, fields::shallow, receipt_value, refusal_value};
 use crate::{
     catalog::ApiKey,
     channel::Edge,
@@ -28,6 +28,7 @@ impl Items {
     /// # Errors
     /// [`Reason::Malformed`] when it is none, [`Reason::TooLarge`] when it has too many items.
     pub(super) fn array(body: &Bytes, bound: usize) -> Result<Self, Refusal> {
+        shallow(body)?;
         let raw = serde_json::from_slice::<Vec<&RawValue>>(body).map_err(|error| {
             let place = format!("(line {}, column {})", error.line(), error.column());
             Refusal::new(Reason::Malformed, format!("the body is no JSON array {place}"))

@@ -128,20 +128,20 @@ fn answers(fields: &mut Fields<'_>) -> Vec<(String, Given)> {
         fields.problem("answers", Reason::Missing, "must be there: values by question id");
     }
     let Some(object) = fields.object("answers") else { return Vec::new() };
-    object.into_entries().into_iter().filter_map(|(id, raw)| Some((id.into_owned(), given(raw)?))).collect()
+    object.into_entries().into_iter().map(|(id, raw)| (id.into_owned(), given(raw))).collect()
 }
 
-/// The value as it stands; `null` is no answer.
-pub(crate) fn given(raw: &RawValue) -> Option<Given> {
+/// The value as it stands.
+fn given(raw: &RawValue) -> Given {
     let text = raw.get();
-    Some(match text.as_bytes().first()? {
-        b'n' => return None,
-        b'"' => serde_json::from_str(text).map_or(Given::Other("a broken text"), Given::Text),
-        b'{' => Given::Other("an object"),
-        b'[' => Given::Other("an array"),
-        b't' | b'f' => Given::Other("true or false"),
+    match text.as_bytes().first() {
+        Some(b'n') => Given::Other("null"),
+        Some(b'"') => serde_json::from_str(text).map_or(Given::Other("a broken text"), Given::Text),
+        Some(b'{') => Given::Other("an object"),
+        Some(b'[') => Given::Other("an array"),
+        Some(b't' | b'f') => Given::Other("true or false"),
         _ => number(text),
-    })
+    }
 }
 
 /// JSON does not tell 9 from 9.0, so both are whole.

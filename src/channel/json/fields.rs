@@ -63,6 +63,7 @@ impl<'a> Fields<'a> {
     /// # Errors
     /// [`Reason::Malformed`] when it is no JSON object.
     pub(crate) fn read(body: &'a [u8]) -> Result<Self, Refusal> {
+        shallow(body)?;
         let object: Object<'a> = serde_json::from_slice(body).map_err(|error| malformed(&error))?;
         Ok(Self { entries: object.0, prefix: String::new(), problems: Vec::new() })
     }
@@ -163,6 +164,32 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// Levels of nesting that a body may have; ours has three.
+const DEPTH: usize = 32;
+
+/// Refuses a deep body before anything recurses into it.
+///
+/// # Errors
+/// [`Reason::Malformed`] for more levels than any body of ours has.
+pub(crate) fn shallow(body: &[u8]) -> Result<(), Refusal> {
+    let (mut depth, mut in_text, mut escaped) = (0_usize, false, false);
+    for byte in body {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_text => escaped = true,
+            b'"' => in_text = !in_text,
+            b'{' | b'[' if !in_text => depth += 1,
+            b'}' | b']' if !in_text => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > DEPTH {
+            let detail = format!("the body is nested deeper than {DEPTH} levels");
+            return Err(Refusal::new(Reason::Malformed, detail));
+        }
+    }
+    Ok(())
+}
+
 /// RFC 6901.
 fn escape(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
@@ -176,4 +203,39 @@ pub(crate) fn malformed(error: &serde_json::Error) -> Refusal {
         serde_json::error::Category::Syntax | serde_json::error::Category::Io => "the body is no JSON",
     };
     Refusal::new(Reason::Malformed, format!("{what} (line {}, column {})", error.line(), error.column()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nested(levels: usize) -> String {
+        format!("{}{}", "[".repeat(levels), "]".repeat(levels))
+    }
+
+    #[test]
+    fn a_body_may_be_nested_to_the_bound_and_not_beyond() {
+        assert!(shallow(nested(DEPTH).as_bytes()).is_ok());
+        assert_eq!(shallow(nested(DEPTH + 1).as_bytes()).unwrap_err().reason, Reason::Malformed);
+        let brackets_in_a_text = format!(r#"{{"reason": "\"{}"}}"#, "[".repeat(100));
+        assert!(shallow(brackets_in_a_text.as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn a_name_that_stands_twice_is_refused() {
+        assert_eq!(Fields::read(br#"{"a": 1, "a": 2}"#).unwrap_err().reason, Reason::Malformed);
+        assert_eq!(Fields::read(b"[]").unwrap_err().reason, Reason::Malformed);
+    }
+
+    #[test]
+    fn every_wrong_field_is_named_by_its_pointer() {
+        let mut fields = Fields::read(br#"{"a": 1, "b": {"c": 2}, "d": null}"#).unwrap();
+        assert_eq!(fields.text("a"), None);
+        let mut nested = fields.nested("b").unwrap();
+        assert_eq!(nested.text("c"), None);
+        fields.close(nested);
+        assert_eq!(fields.required("d"), "");
+        let pointers: Vec<_> = fields.problems.iter().map(|problem| problem.pointer.as_str()).collect();
+        assert_eq!(pointers, ["/a", "/b/c", "/d"]);
+    }
 }

@@ -12,7 +12,7 @@ pub(crate) use self::{
     erase::{Erased, Erasure},
     open::reader,
     read::{HeldFilter, ListFilter, changes, decode, get, held, held_by_ids, responses},
-    respond::{primary_language, questions, subject},
+    respond::questions,
 };
 
 use std::path::Path;

@@ -7,8 +7,7 @@ use rusqlite::{OptionalExtension as _, Transaction};
 
 use super::State;
 use crate::{
-    clock::Timestamp,
-    proto::store::v1::{CurrentAnswer, HeldState, Response, Subject, current_answer::Content},
+    proto::store::v1::{HeldState, Response},
     store::{
         RecordHash,
         merge::{Entry, Hold, merge},
@@ -75,69 +74,19 @@ fn insert(
     if state.any_gone {
         tx.prepare_cached("DELETE FROM gone WHERE response_id = ?1")?.execute([id])?;
     }
-    let changed = state.next_change();
-    tx.prepare_cached("INSERT INTO responses VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")?.execute(
-        (
-            changed,
-            id,
-            &response.survey,
-            &response.brand,
-            &response.interaction,
-            response.identity,
-            &response.country,
-            response.subject.as_ref().map(subject).unwrap_or_default(),
-            response.test,
-            response.encode_to_vec(),
-        ),
-    )?;
-    for answer in &response.answers {
-        insert_answer(tx, changed, answer)?;
-    }
-    for (name, value) in &response.attributes {
-        tx.prepare_cached("INSERT INTO attributes VALUES (?1, ?2, ?3)")?.execute((changed, name, value))?;
-    }
-    Ok(())
-}
-
-fn insert_answer(tx: &Transaction<'_>, changed: i64, answer: &CurrentAnswer) -> rusqlite::Result<()> {
-    let (score, choice) = match &answer.content {
-        Some(Content::Value(score)) => (Some(*score), None),
-        Some(Content::Choice(choice)) => (None, Some(choice.as_str())),
-        Some(Content::Text(_)) | None => (None, None),
-    };
-    let at = answer.answered_at.as_ref().map_or(0, |at| Timestamp::from_proto(at).as_micros());
-    tx.prepare_cached("INSERT INTO answers VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?.execute((
-        changed,
-        &answer.question,
-        answer.kind,
-        score,
-        choice,
-        at,
-        answer.channel,
-        primary_language(&answer.locale),
-        answer.confidence,
+    tx.prepare_cached("INSERT INTO responses VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?.execute((
+        state.next_change(),
+        id,
+        &response.survey,
+        &response.brand,
+        &response.interaction,
+        response.encode_to_vec(),
     ))?;
     Ok(())
 }
 
-/// `kind:ref`, as links and groups write it.
-pub(crate) fn subject(subject: &Subject) -> String {
-    format!("{}:{}", subject.kind, subject.r#ref)
-}
-
-/// `de` of `de-CH`; empty when unknown.
-pub(crate) fn primary_language(locale: &str) -> &str {
-    locale.split(['-', '_']).next().unwrap_or(locale)
-}
-
 fn delete(tx: &Transaction<'_>, changed: i64) -> rusqlite::Result<()> {
-    for sql in [
-        "DELETE FROM responses WHERE changed = ?1",
-        "DELETE FROM answers WHERE changed = ?1",
-        "DELETE FROM attributes WHERE changed = ?1",
-    ] {
-        tx.prepare_cached(sql)?.execute([changed])?;
-    }
+    tx.prepare_cached("DELETE FROM responses WHERE changed = ?1")?.execute([changed])?;
     Ok(())
 }
 

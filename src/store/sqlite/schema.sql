@@ -27,37 +27,13 @@ CREATE TABLE people (
 -- Everything below but `tombstones` is computed from the records.
 CREATE TABLE responses (
     changed     INTEGER PRIMARY KEY,
-    id          BLOB    NOT NULL UNIQUE,
-    survey      TEXT    NOT NULL,
-    brand       TEXT    NOT NULL,
-    interaction TEXT    NOT NULL,
-    identity    INTEGER NOT NULL,
-    country     TEXT    NOT NULL,
-    subject     TEXT    NOT NULL,
-    test        INTEGER NOT NULL,
-    body        BLOB    NOT NULL
+    id          BLOB NOT NULL UNIQUE,
+    survey      TEXT NOT NULL,
+    brand       TEXT NOT NULL,
+    interaction TEXT NOT NULL,
+    body        BLOB NOT NULL
 ) STRICT;
 CREATE INDEX responses_by_interaction ON responses (interaction) WHERE interaction <> '';
-
-CREATE TABLE answers (
-    changed    INTEGER NOT NULL,
-    question   TEXT    NOT NULL,
-    kind       INTEGER NOT NULL,
-    score      INTEGER,
-    choice     TEXT,
-    at         INTEGER NOT NULL,
-    channel    INTEGER NOT NULL,
-    language   TEXT    NOT NULL,
-    confidence INTEGER NOT NULL,
-    PRIMARY KEY (changed, question)
-) STRICT, WITHOUT ROWID;
-
-CREATE TABLE attributes (
-    changed INTEGER NOT NULL,
-    name    TEXT    NOT NULL,
-    value   TEXT    NOT NULL,
-    PRIMARY KEY (changed, name)
-) STRICT, WITHOUT ROWID;
 
 CREATE TABLE held (
     hash        BLOB    NOT NULL PRIMARY KEY,

@@ -1,9 +1,9 @@
 //! Counts of answers, and the figures made of them.
 
 mod figure;
+mod label;
 mod query;
 mod tally;
-mod zone;
 
 pub use self::figure::{Interval, interval};
 pub(super) use self::{

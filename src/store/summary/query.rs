@@ -54,6 +54,13 @@ impl Query {
     }
 }
 
+impl Query {
+    /// Whether an answer of this time is asked for: `since` belongs to the span, `until` does not.
+    pub(super) const fn spans(&self, at_us: i64) -> bool {
+        self.since_us <= at_us && at_us < self.until_us
+    }
+}
+
 fn zone(name: &str) -> Result<TimeZone, Status> {
     if name.is_empty() {
         return Ok(TimeZone::UTC);

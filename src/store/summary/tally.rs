@@ -1,16 +1,22 @@
-//! Counts the current answers in SQL, the held ones record by record, and makes rows of both.
+//! Counts the current answers and the held ones, and makes rows of them.
+//!
+//! Responses are read one by one and folded here. SQL would need a table of answers beside the responses, which every
+//! append would pay for, and would sort all of them for each `GROUP BY`.
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Row, ToSql, Transaction, types::ValueRef};
+use rusqlite::Transaction;
 
 use super::{
     figure,
-    query::{Group, Query},
-    zone::{self, BUCKET_US},
+    label::{Facts, Labels},
+    query::Query,
 };
 use crate::{
-    proto::store::v1::{Answer, Confidence, Kind, Record, SummaryRow},
+    clock::Timestamp,
+    proto::store::v1::{
+        Answer, Confidence, CurrentAnswer, Record, Response, SummaryRow, current_answer::Content,
+    },
     store::{sqlite, words},
     survey,
 };
@@ -41,180 +47,122 @@ struct Tally {
     held: u64,
 }
 
-type Tallies = BTreeMap<Key, Tally>;
-
 /// Counts answers, ordered by group, survey and question.
 pub(in crate::store) fn summarize(
     tx: &Transaction<'_>,
     query: &Query,
 ) -> rusqlite::Result<Result<Vec<SummaryRow>, TooManyRows>> {
-    let mut tallies = Tallies::new();
-    let fits = count_current(tx, query, &mut tallies)? && count_held(tx, query, &mut tallies)?;
-    Ok(if fits { Ok(tallies.into_iter().map(row).collect()) } else { Err(TooManyRows) })
+    let mut summary = Summary { query, labels: Labels::new(query), tallies: BTreeMap::new() };
+    let fits = summary.count_current(tx)? && summary.count_held(tx)?;
+    Ok(if fits { Ok(summary.tallies.into_iter().map(row).collect()) } else { Err(TooManyRows) })
 }
 
-fn count_current(tx: &Transaction<'_>, query: &Query, tallies: &mut Tallies) -> rusqlite::Result<bool> {
-    let (sql, keys) = current_sql(query);
-    let mut parameters: Vec<&dyn ToSql> =
-        vec![&query.survey, &query.brand, &query.since_us, &query.until_us, &query.include_test];
-    parameters.extend(keys.iter().map(|key| key as &dyn ToSql));
-    let mut statement = tx.prepare(&sql)?;
-    let mut rows = statement.query(parameters.as_slice())?;
-    let mut labels = Labels::new(query);
-    while let Some(row) = rows.next()? {
-        let groups = labels.read(row)?;
-        let first = query.by.len();
-        let key = (groups, row.get(first)?, row.get(first + 1)?, row.get(first + 2)?);
-        tallies.entry(key).or_default().add(row, first + 3)?;
-        if tallies.len() > ROWS {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
-/// The statement, and the attributes' names that it takes from its sixth parameter on.
-fn current_sql(query: &Query) -> (String, Vec<String>) {
-    let (mut columns, mut joins, mut keys) = (String::new(), String::new(), Vec::new());
-    for group in &query.by {
-        let column = match group {
-            Group::Channel => "a.channel".to_owned(),
-            Group::Brand => "r.brand".to_owned(),
-            Group::Country => "r.country".to_owned(),
-            Group::Language => "a.language".to_owned(),
-            Group::Subject => "r.subject".to_owned(),
-            Group::Identity => "r.identity".to_owned(),
-            Group::Day | Group::Week | Group::Month => format!("a.at / {BUCKET_US}"),
-            Group::Attribute(key) => {
-                keys.push(key.clone());
-                let place = keys.len();
-                let parameter = place + 5;
-                joins += &format!(
-                    " LEFT JOIN attributes x{place} ON x{place}.changed = a.changed AND x{place}.name = ?{parameter}"
-                );
-                format!("coalesce(x{place}.value, '')")
-            }
-        };
-        columns += &column;
-        columns += ", ";
-    }
-    let groups: Vec<_> = (1..=query.by.len() + 6).map(|place| place.to_string()).collect();
-    let sql = format!(
-        "SELECT {columns}r.survey, a.question, a.kind, a.confidence, a.score, a.choice, count(*)
-         FROM answers a JOIN responses r ON r.changed = a.changed{joins}
-         WHERE (?1 = '' OR r.survey = ?1) AND (?2 = '' OR r.brand = ?2) AND a.at >= ?3 AND a.at < ?4
-           AND (?5 OR NOT r.test)
-         GROUP BY {}",
-        groups.join(", ")
-    );
-    (sql, keys)
-}
-
-/// Reads groups from rows; days are looked up once for each quarter of an hour.
-struct Labels<'a> {
+struct Summary<'a> {
     query: &'a Query,
-    days: BTreeMap<(usize, i64), String>,
+    labels: Labels<'a>,
+    tallies: BTreeMap<Key, Tally>,
 }
 
-impl<'a> Labels<'a> {
-    const fn new(query: &'a Query) -> Self {
-        Self { query, days: BTreeMap::new() }
-    }
-
-    fn read(&mut self, row: &Row<'_>) -> rusqlite::Result<Vec<String>> {
-        (0..self.query.by.len()).map(|place| Ok(self.label(place, row.get_ref(place)?))).collect()
-    }
-
-    fn label(&mut self, place: usize, column: ValueRef<'_>) -> String {
-        let Some(group) = self.query.by.get(place) else { return String::new() };
-        match (group, column) {
-            (Group::Channel, ValueRef::Integer(value)) => words::channel(small(value)),
-            (Group::Identity, ValueRef::Integer(value)) => words::identity(small(value)),
-            (_, ValueRef::Integer(bucket)) => {
-                let zone = &self.query.zone;
-                let label = self.days.entry((place, bucket));
-                label.or_insert_with(|| zone::label(group, bucket, zone)).clone()
+impl Summary<'_> {
+    /// False when there are too many rows.
+    fn count_current(&mut self, tx: &Transaction<'_>) -> rusqlite::Result<bool> {
+        let mut statement = tx.prepare_cached(
+            "SELECT body FROM responses WHERE (?1 = '' OR survey = ?1) AND (?2 = '' OR brand = ?2)",
+        )?;
+        let mut rows = statement.query((&self.query.survey, &self.query.brand))?;
+        while let Some(row) = rows.next()? {
+            let response: Response = sqlite::decode(row.get_ref(0)?.as_blob()?)?;
+            if self.query.include_test || !response.test {
+                response.answers.iter().for_each(|answer| self.add_current(&response, answer));
             }
-            (_, column) => column.as_str().unwrap_or_default().to_owned(),
+            if self.tallies.len() > ROWS {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn add_current(&mut self, response: &Response, answer: &CurrentAnswer) {
+        let at = answer.answered_at.as_ref().map(Timestamp::from_proto).unwrap_or_default();
+        if !self.query.spans(at.as_micros()) {
+            return;
+        }
+        let facts = Facts {
+            brand: &response.brand,
+            country: &response.country,
+            subject: response.subject.as_ref(),
+            identity: response.identity,
+            attributes: &response.attributes,
+            channel: answer.channel,
+            locale: &answer.locale,
+            at_us: at.as_micros(),
+        };
+        let groups = self.labels.of(&facts);
+        self.tally(groups, &response.survey, &answer.question, answer.kind).add(answer);
+    }
+
+    /// Held answers are few, by the gateways' budget.
+    fn count_held(&mut self, tx: &Transaction<'_>) -> rusqlite::Result<bool> {
+        let mut statement = tx.prepare_cached(
+            "SELECT r.body, h.questions FROM held h
+             JOIN records r ON r.response_id = h.response_id AND r.hash = h.hash
+             WHERE h.state = 1 AND (?1 = '' OR h.survey = ?1) AND (?2 = '' OR h.brand = ?2)",
+        )?;
+        let mut rows = statement.query((&self.query.survey, &self.query.brand))?;
+        while let Some(row) = rows.next()? {
+            let record: Record = sqlite::decode(row.get_ref(0)?.as_blob()?)?;
+            let questions = sqlite::questions(row.get_ref(1)?.as_str()?);
+            self.add_held(&record, &questions);
+            if self.tallies.len() > ROWS {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn add_held(&mut self, record: &Record, questions: &[String]) {
+        if !self.query.spans(record.stamp_us) || (record.test && !self.query.include_test) {
+            return;
+        }
+        let groups = self.labels.of(&Facts {
+            brand: &record.brand,
+            country: &record.country,
+            subject: record.subject.as_ref(),
+            identity: record.identity,
+            attributes: &record.attributes,
+            channel: record.channel,
+            locale: &record.locale,
+            at_us: record.stamp_us,
+        });
+        let held = |answer: &&Answer| questions.contains(&answer.question);
+        for answer in record.answers.iter().filter(held) {
+            self.tally(groups.clone(), &record.survey, &answer.question, answer.kind).held += 1;
         }
     }
-}
 
-fn small(value: i64) -> i32 {
-    i32::try_from(value).unwrap_or(0)
+    fn tally(&mut self, groups: Vec<String>, survey: &str, question: &str, kind: i32) -> &mut Tally {
+        self.tallies.entry((groups, survey.to_owned(), question.to_owned(), kind)).or_default()
+    }
 }
 
 impl Tally {
-    /// Adds a row's confidence, score, choice and count, which begin at a column.
-    fn add(&mut self, row: &Row<'_>, first: usize) -> rusqlite::Result<()> {
-        let count = row.get::<_, i64>(first + 3)?.unsigned_abs();
-        if row.get::<_, i32>(first)? == Confidence::Provisional as i32 {
-            self.provisional += count;
-            return Ok(());
+    fn add(&mut self, answer: &CurrentAnswer) {
+        if answer.confidence == Confidence::Provisional as i32 {
+            self.provisional += 1;
+            return;
         }
-        self.n += count;
-        if let Some(score) = row.get(first + 1)? {
-            *self.scores.entry(score).or_default() += count;
-        }
-        if let Some(choice) = row.get(first + 2)? {
-            *self.choices.entry(choice).or_default() += count;
-        }
-        Ok(())
-    }
-}
-
-/// Held answers are few, by the gateways' budget: they are read whole.
-fn count_held(tx: &Transaction<'_>, query: &Query, tallies: &mut Tallies) -> rusqlite::Result<bool> {
-    let mut statement = tx.prepare_cached(
-        "SELECT r.body, h.questions FROM held h
-         JOIN records r ON r.response_id = h.response_id AND r.hash = h.hash
-         WHERE h.state = 1 AND (?1 = '' OR h.survey = ?1) AND (?2 = '' OR h.brand = ?2)",
-    )?;
-    let mut rows = statement.query((&query.survey, &query.brand))?;
-    while let Some(row) = rows.next()? {
-        let record: Record = sqlite::decode(row.get_ref(0)?.as_blob()?)?;
-        let questions = sqlite::questions(row.get_ref(1)?.as_str()?);
-        if asked_for(query, &record) {
-            add_held(query, &record, &questions, tallies);
-        }
-        if tallies.len() > ROWS {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
-fn asked_for(query: &Query, record: &Record) -> bool {
-    let in_time = query.since_us <= record.stamp_us && record.stamp_us < query.until_us;
-    in_time && (query.include_test || !record.test)
-}
-
-fn add_held(query: &Query, record: &Record, questions: &[String], tallies: &mut Tallies) {
-    let groups: Vec<_> = query.by.iter().map(|group| held_label(group, record, query)).collect();
-    let held = |answer: &&Answer| questions.contains(&answer.question);
-    for answer in record.answers.iter().filter(held) {
-        let key = (groups.clone(), record.survey.clone(), answer.question.clone(), answer.kind);
-        tallies.entry(key).or_default().held += 1;
-    }
-}
-
-fn held_label(group: &Group, record: &Record, query: &Query) -> String {
-    match group {
-        Group::Channel => words::channel(record.channel),
-        Group::Brand => record.brand.clone(),
-        Group::Country => record.country.clone(),
-        Group::Language => sqlite::primary_language(&record.locale).to_owned(),
-        Group::Subject => record.subject.as_ref().map(sqlite::subject).unwrap_or_default(),
-        Group::Identity => words::identity(record.identity),
-        Group::Attribute(key) => record.attributes.get(key).cloned().unwrap_or_default(),
-        Group::Day | Group::Week | Group::Month => {
-            zone::label(group, record.stamp_us.div_euclid(BUCKET_US), &query.zone)
+        self.n += 1;
+        match &answer.content {
+            Some(Content::Value(score)) => *self.scores.entry(*score).or_default() += 1,
+            Some(Content::Choice(choice)) => *self.choices.entry(choice.clone()).or_default() += 1,
+            Some(Content::Text(_)) | None => {}
         }
     }
 }
 
 fn row(((groups, survey, question, kind), tally): (Key, Tally)) -> SummaryRow {
-    let figure = domain(kind).and_then(|kind| figure::interval(kind, &tally.scores));
+    let figure =
+        survey::Kind::parse(&words::kind(kind)).and_then(|kind| figure::interval(kind, &tally.scores));
     let scores = tally.scores.iter().map(|(score, count)| (score.to_string(), *count));
     SummaryRow {
         groups,
@@ -230,8 +178,4 @@ fn row(((groups, survey, question, kind), tally): (Key, Tally)) -> SummaryRow {
         provisional: tally.provisional,
         held: tally.held,
     }
-}
-
-fn domain(kind: i32) -> Option<survey::Kind> {
-    Kind::try_from(kind).ok().and_then(|_| survey::Kind::parse(&words::kind(kind)))
 }

@@ -13,7 +13,7 @@ use crate::{
         site_form,
     },
     intake::Submission,
-    outcome::{Receipt, Refusal},
+    outcome::{Reason, Receipt, Refusal},
     survey::Channel,
 };
 
@@ -48,6 +48,13 @@ pub(in crate::channel::http) async fn link_post(edge: &Edge, request: Request) -
             email_link::refused(&context, &visit(&head, source), &refusal)
         }
     }
+}
+
+/// A path that leads nowhere, opened by a person.
+pub(in crate::channel::http) fn no_page(edge: &Edge, request: &Request) -> Reply {
+    let catalog = edge.catalog.load_full();
+    let refusal = Refusal::new(Reason::NotFound, "there is no such page");
+    page::refused(&context(edge, &catalog), &visit(&request.parts, request.source), None, &refusal)
 }
 
 /// `GET /f/…`.

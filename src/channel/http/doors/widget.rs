@@ -17,7 +17,7 @@ use crate::{
     },
     intake::{Proof, Submission},
     outcome::{Reason, Receipt, Refusal},
-    survey::{Channel, Language},
+    survey::{Channel, Language, Survey},
 };
 
 /// `GET /v1/surveys/{survey}?brand=&locale=`.
@@ -25,9 +25,7 @@ pub(in crate::channel::http) fn definition(edge: &Edge, request: &Request, surve
     let catalog = edge.catalog.load_full();
     let query = page::Fields::of_query(request.raw_query().unwrap_or_default());
     let brand = query.get("brand").unwrap_or_default();
-    let found = catalog.brand(brand).zip(catalog.survey(brand, survey)).ok_or_else(|| {
-        Refusal::new(Reason::UnknownSurvey, "there is no such survey: check the path and `?brand=`")
-    });
+    let found = find(&catalog, brand, survey);
     let chosen = query.get("locale");
     let wished: Vec<Language> = page::wishes(&visit(&request.parts, request.source), chosen, None);
     let origin = request.parts.headers.get(header::ORIGIN);
@@ -35,6 +33,17 @@ pub(in crate::channel::http) fn definition(edge: &Edge, request: &Request, surve
         Ok(reply) => reply,
         Err(refusal) => problem(&refusal, &request.trace),
     }
+}
+
+fn find<'a>(catalog: &'a Catalog, brand: &str, survey: &str) -> Result<(&'a Brand, &'a Survey), Refusal> {
+    let unknown = |reason, detail| Refusal::new(reason, detail);
+    let brand = catalog
+        .brand(brand)
+        .ok_or_else(|| unknown(Reason::UnknownBrand, "there is no such brand: check `?brand=`"))?;
+    let survey = catalog
+        .survey(&brand.id, survey)
+        .ok_or_else(|| unknown(Reason::UnknownSurvey, "the brand has no such survey: check the path"))?;
+    Ok((brand, survey))
 }
 
 /// `OPTIONS /v1/beacon`.

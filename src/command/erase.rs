@@ -1,0 +1,62 @@
+//! `voxgate erase`: forgets a person in the store; the tombstone it leaves refuses what still lies in a spool.
+
+use std::io::Write;
+
+use super::store_access::{StoreAccess, StoreArgs, StoreFailure};
+use crate::{
+    catalog::{Contact, IdentityKey, RespondentKey},
+    intake::Reference,
+    proto::store::v1::EraseRequest,
+};
+
+/// Whom to forget.
+#[derive(Clone, Debug, clap::Args)]
+pub struct EraseArgs {
+    /// The person: ref:crm-0815, email:ann@example.org or phone:+41446681800
+    #[arg(long, value_name = "KIND:VALUE")]
+    pub respondent: String,
+    /// Which store
+    #[command(flatten)]
+    pub store: StoreArgs,
+}
+
+/// Hashes how the person is named, and has the store forget them.
+///
+/// # Errors
+/// A [`StoreFailure`] when the store cannot be asked; else when the respondent is none.
+pub async fn run(
+    args: &EraseArgs,
+    store: &StoreAccess,
+    identity_key: &IdentityKey,
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
+    let key = respondent(&args.respondent, identity_key)?;
+    let mut client = store.connect().await?;
+    let request = EraseRequest { respondent_key: key.0.to_vec().into(), received_before: None };
+    let erased = client.erase(request).await.map_err(StoreFailure::from)?.into_inner();
+    writeln!(
+        out,
+        "Erased {} responses ({} records). What was received of this person before now and still arrives is refused.",
+        erased.responses, erased.records
+    )?;
+    if erased.responses == 0 {
+        writeln!(out, "Nothing was stored under this name; try their other references and contacts, too.")?;
+    }
+    Ok(out.flush()?)
+}
+
+fn respondent(text: &str, key: &IdentityKey) -> anyhow::Result<RespondentKey> {
+    if let Some(reference) = text.strip_prefix("ref:") {
+        let reference = Reference::parse(reference);
+        let reference = reference.ok_or_else(|| {
+            anyhow::anyhow!("--respondent ref:… must have {} after the colon", Reference::FORM)
+        })?;
+        return Ok(key.respondent("ref", reference.as_str()));
+    }
+    let contact = Contact::parse(text);
+    let contact = contact.map_err(|error| anyhow::anyhow!("--respondent {error}, or with `ref:`"))?;
+    Ok(contact.key(key))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,175 @@
+//! `voxgate quarantine`: the held answers, wherever they came in.
+
+mod show;
+
+use std::io::Write;
+
+use super::store_access::{StoreAccess, StoreArgs, StoreFailure};
+use crate::proto::store::v1::{DiscardHeldRequest, Held, HeldState, ListHeldRequest, ReleaseHeldRequest};
+
+/// What to do with the held answers.
+#[derive(Clone, Debug, clap::Args)]
+pub struct QuarantineArgs {
+    /// What to do
+    #[command(subcommand)]
+    pub action: Action,
+}
+
+/// What to do with the held answers.
+#[derive(Clone, Debug, clap::Subcommand)]
+pub enum Action {
+    /// List them, oldest first
+    List(ListArgs),
+    /// Show one whole
+    Show(IdArgs),
+    /// Let them count
+    Release(IdArgs),
+    /// Put them aside for good
+    Discard(IdArgs),
+}
+
+/// Which held answers to list.
+#[derive(Clone, Debug, clap::Args)]
+pub struct ListArgs {
+    /// Only of this survey
+    #[arg(long, value_name = "ID")]
+    pub survey: Option<String>,
+    /// Only of this brand
+    #[arg(long, value_name = "ID")]
+    pub brand: Option<String>,
+    /// Where they stand
+    #[arg(long, value_enum, default_value_t = State::Waiting)]
+    pub state: State,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+    /// Which store
+    #[command(flatten)]
+    pub store: StoreArgs,
+}
+
+/// Some held answers.
+#[derive(Clone, Debug, clap::Args)]
+pub struct IdArgs {
+    /// Their ids, as the list shows them
+    #[arg(required = true, value_name = "ID")]
+    pub ids: Vec<String>,
+    /// Which store
+    #[command(flatten)]
+    pub store: StoreArgs,
+}
+
+/// Where a held answer stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum State {
+    /// For a decision
+    Waiting,
+    /// It counts
+    Released,
+    /// Put aside
+    Discarded,
+}
+
+/// How the list is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// For reading
+    Table,
+    /// A held answer a line, whole
+    Ndjson,
+}
+
+impl QuarantineArgs {
+    /// Which store is named.
+    pub const fn store(&self) -> &StoreArgs {
+        match &self.action {
+            Action::List(args) => &args.store,
+            Action::Show(args) | Action::Release(args) | Action::Discard(args) => &args.store,
+        }
+    }
+}
+
+/// Does it.
+///
+/// # Errors
+/// A [`StoreFailure`] when the store cannot be asked, or knows no such id.
+pub async fn run(args: &QuarantineArgs, store: &StoreAccess, out: &mut impl Write) -> anyhow::Result<()> {
+    match &args.action {
+        Action::List(args) => list(args, store, out).await?,
+        Action::Show(args) => show(args.ids.clone(), store, out).await?,
+        Action::Release(args) => release(args.ids.clone(), store, out).await?,
+        Action::Discard(args) => discard(args.ids.clone(), store, out).await?,
+    }
+    Ok(out.flush()?)
+}
+
+async fn list(args: &ListArgs, store: &StoreAccess, out: &mut impl Write) -> anyhow::Result<()> {
+    let mut client = store.connect().await?;
+    let state = match args.state {
+        State::Waiting => HeldState::Waiting,
+        State::Released => HeldState::Released,
+        State::Discarded => HeldState::Discarded,
+    };
+    let mut request = ListHeldRequest {
+        survey: args.survey.clone().unwrap_or_default(),
+        brand: args.brand.clone().unwrap_or_default(),
+        state: state as i32,
+        page_size: 1_000,
+        ..Default::default()
+    };
+    let mut first = true;
+    loop {
+        let page = client.list_held(request.clone()).await.map_err(StoreFailure::from)?.into_inner();
+        print(args.format, &page.held, first, out)?;
+        if page.next_page_token.is_empty() {
+            return Ok(());
+        }
+        request.page_token = page.next_page_token;
+        first = false;
+    }
+}
+
+fn print(format: Format, held: &[Held], first: bool, out: &mut impl Write) -> anyhow::Result<()> {
+    match format {
+        Format::Ndjson => {
+            for held in held {
+                show::line(held, out)?;
+            }
+            Ok(())
+        }
+        Format::Table if first && held.is_empty() => Ok(writeln!(out, "Nothing is held.")?),
+        Format::Table => Ok(show::table(held, first, out)?),
+    }
+}
+
+async fn show(ids: Vec<String>, store: &StoreAccess, out: &mut impl Write) -> anyhow::Result<()> {
+    let mut client = store.connect().await?;
+    let request = ListHeldRequest { ids, ..Default::default() };
+    let found = client.list_held(request).await.map_err(StoreFailure::from)?.into_inner();
+    found.held.iter().try_for_each(|held| show::whole(held, out))
+}
+
+async fn release(ids: Vec<String>, store: &StoreAccess, out: &mut impl Write) -> anyhow::Result<()> {
+    let asked = ids.len();
+    let mut client = store.connect().await?;
+    let reply = client.release_held(ReleaseHeldRequest { ids }).await.map_err(StoreFailure::from)?;
+    match reply.into_inner().released as usize {
+        released if released == asked => writeln!(out, "Released {released}.")?,
+        released => writeln!(out, "Released {released} of {asked}; the others did not wait.")?,
+    }
+    Ok(())
+}
+
+async fn discard(ids: Vec<String>, store: &StoreAccess, out: &mut impl Write) -> anyhow::Result<()> {
+    let asked = ids.len();
+    let mut client = store.connect().await?;
+    let reply = client.discard_held(DiscardHeldRequest { ids }).await.map_err(StoreFailure::from)?;
+    match reply.into_inner().discarded as usize {
+        discarded if discarded == asked => writeln!(out, "Discarded {discarded}.")?,
+        discarded => writeln!(out, "Discarded {asked}; {discarded} of them waited.")?,
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
