@@ -164,3 +164,34 @@ async fn a_wrong_value_brings_the_form_again_with_what_was_typed() {
     assert_eq!(gateway.get("/f/acme/no-such").await.status, 404);
     assert_eq!(gateway.get("/f/nobody/support-nps").await.status, 404);
 }
+
+#[tokio::test]
+async fn what_was_typed_or_named_is_shown_as_text_and_never_as_markup() {
+    let gateway = Gateway::start().await;
+    let script = "</textarea><script>alert(1)</script>\"'><img src=x onerror=alert(1)>";
+    let fields = [("recommend", "42"), ("reason", script), ("interaction", "t-1"), ("lang", script)];
+    let again = gateway.post_form(FORM, &fields).await;
+    let query = form_urlencoded::Serializer::new(String::new()).append_pair("interaction", script).finish();
+    let pages = [again.page(422), &gateway.get(&format!("{FORM}?{query}")).await.text];
+    for page in pages {
+        assert!(
+            !page.contains("<script>alert") && !page.contains("<img src=x"),
+            "markup of a stranger: {page}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_page_may_run_nothing_that_is_not_its_own_and_tells_nobody_its_address() {
+    let gateway = Gateway::start().await;
+    let link = plain_link(&gateway, "t-1").await;
+    for path in [FORM, link.path.as_str()] {
+        let page = gateway.get(path).await;
+        let policy = page.header("content-security-policy");
+        assert!(policy.contains("default-src 'none'") || policy.contains("default-src 'self'"), "{policy}");
+        assert!(!policy.contains("unsafe-inline"), "{policy}");
+        assert_eq!(page.header("referrer-policy"), "no-referrer", "a token in a referrer is given away");
+        assert!(page.header("cache-control").contains("no-store"), "{}", page.header("cache-control"));
+        assert_eq!(page.header("set-cookie"), "");
+    }
+}

@@ -30,3 +30,4 @@ mod operating;
 mod people;
 mod redis;
 mod storage;
+mod store_service;
