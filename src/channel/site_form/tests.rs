@@ -124,3 +124,15 @@ async fn a_change_of_mind_leads_back_to_the_same_form_with_its_scores() {
     assert_eq!(value_of(&page, "key"), "nonce-1");
     assert!(page.contains("value=\"9\" checked") && page.contains("<html lang=\"de\""));
 }
+
+#[tokio::test]
+async fn a_plain_form_that_must_wait_is_given_a_key_so_that_trying_twice_is_not_answering_twice() {
+    let desk = Desk::default();
+    let busy = Refusal::new(Reason::Busy, "busy");
+    let (seen, _) = desk.send(FORM, "recommend=9&submit=Go", Err(busy)).await;
+    assert_eq!(seen.status, 503);
+    let key = value_of(&seen.html, "key");
+    assert_eq!(key.len(), 32);
+    let (_, given) = desk.send(FORM, &format!("recommend=9&key={key}&attempt=1"), accepted()).await;
+    assert_eq!(given.unwrap().key.unwrap().text, key);
+}
