@@ -109,6 +109,7 @@ async fn foreign_fields_are_left_out_unless_nothing_else_was_sent() {
         given.unwrap().answers.into_iter().map(|(name, _)| name).collect::<Vec<_>>()
     };
     assert_eq!(names(given(&desk, "recommend=3&recommend=9&submit=Go&utm=x&reason=").await), ["recommend"]);
+    assert_eq!(names(given(&desk, "recommend=&reason=slow").await), ["recommend", "reason"], "asked again");
     assert_eq!(names(given(&desk, "recomend=9&interaction=t-1").await), ["recomend"]);
     assert!(names(given(&desk, "interaction=t-1&lang=de").await).is_empty());
 }
