@@ -78,6 +78,10 @@ fn split(query: &str) -> (&str, Option<&str>) {
 
 /// Compares in constant time, with every secret of the brand.
 fn is_signed(brand: &Brand, signed: &str, signature: &str) -> bool {
+    // One spelling only: what is signed once must not be many links.
+    if signature.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return false;
+    }
     let Ok(signature) = hex::decode(signature) else { return false };
     brand.link_secrets.iter().fold(false, |found, secret| {
         let fits = Hmac::<Sha256>::new_from_slice(secret.expose().as_bytes())

@@ -163,6 +163,8 @@ async fn a_wrong_signature_is_a_broken_link_and_none_is_only_stated() {
         good.replace("support-nps", "ticket-ces"),
         good[..good.len() - 2].to_owned(),
         signed("acme/support-nps", "interaction=t-1", "another-secret"),
+        good.to_ascii_uppercase()
+            .replace("/M/ACME/SUPPORT-NPS?INTERACTION=T-1&SIG", "/m/acme/support-nps?interaction=t-1&sig"),
         "/m/acme/support-nps?interaction=t-1&sig=".to_owned(),
         "/m/acme/support-nps?sig=zz".to_owned(),
     ] {

@@ -125,7 +125,7 @@ fn read(fields: &Map<String, Value>, at: &str, problems: &mut Vec<Problem>) -> L
             "subject" => order.subject = field.subject(),
             "locale" => order.locale = field.text(),
             "country" => order.country = field.text(),
-            "attributes" => order.attributes = field.attributes().into_iter().collect(),
+            "attributes" | "attr" => order.attributes.extend(field.attributes()),
             "expires" => order.expires = field.text(),
             "test" => order.test = field.truth(),
             _ => field.problem(Reason::Invalid, "there is no such field"),

@@ -218,14 +218,18 @@ pub(crate) fn form_key(fields: &Fields) -> SubmissionKey {
 const RESERVED: [&str; 10] =
     ["interaction", "respondent", "subject", "token", "lang", "next", "key", "website", "change", "attempt"];
 
-/// The fields that answer a question; the last of several counts. Foreign fields (submit buttons, trackers) are left
+/// The fields that answer a question; the last of several counts. Blank is not answered, but where a form must have a
+/// score and sends the field without one, its person is asked again. Foreign fields (submit buttons, trackers) are left
 /// out, unless nothing else was sent: then the refusal shall name them.
 fn answers(survey: &Survey, fields: &Fields) -> Vec<(String, Given)> {
     let mut known: Vec<(String, Given)> = Vec::new();
     let mut foreign = Vec::new();
     for (name, value) in &fields.0 {
-        let is_question = survey.question(name).is_some();
-        if value.trim().is_empty() || (!is_question && RESERVED.contains(&name.as_str())) {
+        let question = survey.question(name);
+        let is_question = question.is_some();
+        let may_be_blank =
+            !question.is_some_and(|question| question.required && question.kind.scale().is_some());
+        if (value.trim().is_empty() && may_be_blank) || (!is_question && RESERVED.contains(&name.as_str())) {
             continue;
         }
         let answer = (name.clone(), Given::Typed(value.clone()));

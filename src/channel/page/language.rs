@@ -40,3 +40,32 @@ fn accepted(visit: &Visit<'_>) -> Vec<Language> {
     weighed.sort_by(|(one, _), (other, _)| other.total_cmp(one));
     weighed.into_iter().map(|(_, language)| language).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, HeaderValue};
+
+    use super::*;
+
+    fn wished(header: &'static str, chosen: Option<&str>, link: Option<&str>) -> String {
+        let mut headers = HeaderMap::new();
+        headers.insert(http::header::ACCEPT_LANGUAGE, HeaderValue::from_static(header));
+        let visit = Visit { path: "/", query: "", headers: &headers, source: [127, 0, 0, 1].into() };
+        let link = link.and_then(Language::parse);
+        let wishes = wishes(&visit, chosen, link.as_ref());
+        wishes.iter().map(Language::as_str).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn browsers_wishes_are_read_by_weight_and_garbage_is_passed_over() {
+        assert_eq!(wished("de-CH,de;q=0.9, en;q=0.8", None, None), "de-CH de en");
+        assert_eq!(wished("en;q=0.2,fr;q=0.7,it;q=0,es", None, None), "es fr en");
+        assert_eq!(wished("*,;q=,de;q=x,,\u{7e}\u{7e},pt-BR;q=0.5", None, None), "pt-BR");
+    }
+
+    #[test]
+    fn what_was_chosen_goes_before_the_link_and_the_link_before_the_browser() {
+        assert_eq!(wished("en", Some("it"), Some("de-CH")), "it de-CH en");
+        assert_eq!(wished("en", Some("!"), None), "en");
+    }
+}

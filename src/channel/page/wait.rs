@@ -9,9 +9,9 @@ use crate::{channel::Reply, outcome::Refusal};
 /// How often a page sends itself again; after that, the button does.
 const ATTEMPTS: u32 = 6;
 /// Counts them from page to page.
-pub(crate) const ATTEMPT_FIELD: &str = "attempt";
-/// Longest wait of a page, in seconds.
-const WAIT_SECS: u64 = 120;
+const ATTEMPT_FIELD: &str = "attempt";
+/// A page does not wait for longer by itself, in seconds.
+const WAIT_SECS: u64 = 600;
 
 #[derive(Template)]
 #[template(path = "wait.html")]
@@ -28,12 +28,19 @@ pub(crate) fn page(sheet: &Sheet, fields: &Fields, refusal: &Refusal) -> Reply {
     let attempt = fields.last(ATTEMPT_FIELD).and_then(|text| text.parse().ok()).unwrap_or(0_u32);
     let retry_secs = refusal.retry_after.map_or(5, |span| span.as_secs().max(1));
     let mut hidden: Vec<_> = fields.0.iter().filter(|(name, _)| name != ATTEMPT_FIELD).cloned().collect();
+    // What the page would have carried had it been ours: a key, so that trying twice is not answering twice.
+    let carried = sheet.hidden.iter().filter(|(name, _)| fields.get(name).is_none());
+    hidden.extend(carried.cloned());
     hidden.push((ATTEMPT_FIELD.to_owned(), attempt.saturating_add(1).to_string()));
     let page = Page {
         frame: sheet.frame(sheet.words().wait_title.to_owned()),
         action: &sheet.action,
         hidden,
-        wait_secs: if attempt < ATTEMPTS { spread(retry_secs, attempt).min(WAIT_SECS) } else { 0 },
+        wait_secs: if attempt < ATTEMPTS && retry_secs <= WAIT_SECS {
+            spread(retry_secs, attempt)
+        } else {
+            0
+        },
     };
     let status = refusal.reason.status();
     let mut reply = reply::page(status, &page, &page.frame, &sheet.framing);

@@ -109,6 +109,7 @@ async fn foreign_fields_are_left_out_unless_nothing_else_was_sent() {
         given.unwrap().answers.into_iter().map(|(name, _)| name).collect::<Vec<_>>()
     };
     assert_eq!(names(given(&desk, "recommend=3&recommend=9&submit=Go&utm=x&reason=").await), ["recommend"]);
+    assert_eq!(names(given(&desk, "recommend=&reason=slow").await), ["recommend", "reason"], "asked again");
     assert_eq!(names(given(&desk, "recomend=9&interaction=t-1").await), ["recomend"]);
     assert!(names(given(&desk, "interaction=t-1&lang=de").await).is_empty());
 }
@@ -123,4 +124,16 @@ async fn a_change_of_mind_leads_back_to_the_same_form_with_its_scores() {
     let page = desk.open(&format!("/f/acme/{query}"), "en").await.html;
     assert_eq!(value_of(&page, "key"), "nonce-1");
     assert!(page.contains("value=\"9\" checked") && page.contains("<html lang=\"de\""));
+}
+
+#[tokio::test]
+async fn a_plain_form_that_must_wait_is_given_a_key_so_that_trying_twice_is_not_answering_twice() {
+    let desk = Desk::default();
+    let busy = Refusal::new(Reason::Busy, "busy");
+    let (seen, _) = desk.send(FORM, "recommend=9&submit=Go", Err(busy)).await;
+    assert_eq!(seen.status, 503);
+    let key = value_of(&seen.html, "key");
+    assert_eq!(key.len(), 32);
+    let (_, given) = desk.send(FORM, &format!("recommend=9&key={key}&attempt=1"), accepted()).await;
+    assert_eq!(given.unwrap().key.unwrap().text, key);
 }
