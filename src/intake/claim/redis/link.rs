@@ -35,8 +35,12 @@ use crate::{
 
 /// Requests on the way at once; more wait, each no longer than its submission may.
 const IN_FLIGHT: usize = 4096;
-/// Time to connect and to check who Redis belongs to.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// Time to connect to one server; the ones named first may hang.
+const PATIENCE: Duration = Duration::from_millis(500);
+/// Time to connect to any, and to check who Redis belongs to.
+const CONNECTING: Duration = Duration::from_secs(5);
+/// After so long a cluster of which a part fails is connected to anew.
+const PART_FAILS: Duration = Duration::from_secs(2);
 /// Masters remembered at once; a cluster has at most 1000 nodes (Redis Cluster specification).
 const EPOCHS: usize = 4096;
 
@@ -56,6 +60,8 @@ pub(super) struct Link {
     clock: Clock,
     live: ArcSwapOption<Live>,
     failures: AtomicU32,
+    /// Since when, and when last, a part of a cluster failed.
+    failing: Mutex<Option<(Instant, Instant)>>,
     /// Counts connections: what was known of Redis's keys ends with each.
     generation: Arc<AtomicU64>,
     permits: Semaphore,
@@ -75,6 +81,7 @@ impl Link {
             clock,
             live: ArcSwapOption::empty(),
             failures: AtomicU32::new(0),
+            failing: Mutex::default(),
             generation: Arc::default(),
             permits: Semaphore::new(IN_FLIGHT),
             conflict: CancellationToken::new(),
@@ -179,28 +186,45 @@ impl Link {
 
     fn failed<T>(&self, live: &Live, error: Option<&RedisError>) -> Option<T> {
         let failures = self.failures.fetch_add(1, Ordering::Relaxed) + 1;
-        let dropped =
-            matches!(live.wire, Wire::Single(_)) && error.is_some_and(RedisError::is_unrecoverable_error);
-        if (dropped || failures >= self.settings.breaker_failures) && !live.watch.lost.is_cancelled() {
+        let is_cluster = matches!(live.wire, Wire::Cluster(_));
+        let dropped = !is_cluster && error.is_some_and(RedisError::is_unrecoverable_error);
+        if dropped || failures >= self.settings.breaker_failures {
             let why = error.map_or_else(|| "it does not answer in time".to_owned(), ToString::to_string);
-            tracing::warn!(failures, why, "Redis fails: answers are taken unverified until it is back");
+            if self.forget(live) {
+                tracing::warn!(failures, why, "Redis fails: answers are taken unverified until it is back");
+            }
             live.watch.lost.cancel();
-            self.forget(live);
+        } else if is_cluster && self.keeps_failing() {
+            live.watch.lost.cancel();
         }
         None
     }
 
+    /// A part of a cluster fails for long, although others answer: its client may hold on to a node that hangs, so a
+    /// new one is made, while the old one goes on serving the others.
+    fn keeps_failing(&self) -> bool {
+        let now = Instant::now();
+        let mut failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);
+        let (first, last) = failing.unwrap_or((now, now));
+        let first = if now - last > PART_FAILS / 2 { now } else { first };
+        let long = now - first > PART_FAILS;
+        *failing = (!long).then_some((first, now));
+        long
+    }
+
     /// Takes the connection out of use, unless it was replaced already.
-    fn forget(&self, live: &Live) {
+    fn forget(&self, live: &Live) -> bool {
         let standing = self.live.load_full();
-        if standing.as_deref().is_some_and(|standing| std::ptr::eq(standing, live)) {
+        let is_standing = standing.as_deref().is_some_and(|standing| std::ptr::eq(standing, live));
+        if is_standing {
             self.live.compare_and_swap(&standing, None);
         }
+        is_standing
     }
 
     /// Tries to connect once. Writes as it does so: a server that refuses writes is of no use.
     pub(super) async fn connect(&self) -> Result<Arc<Live>, ConnectError> {
-        let connecting = timeout(PATIENCE * 2, self.connect_and_check());
+        let connecting = timeout(CONNECTING, self.connect_and_check());
         let live = connecting.await.unwrap_or(Err(ConnectError::Timeout))?;
         self.failures.store(0, Ordering::Relaxed);
         self.generation.fetch_add(1, Ordering::AcqRel);
@@ -246,7 +270,9 @@ impl Link {
         loop {
             if let Some(live) = standing.take() {
                 live.watch.lost.cancelled().await;
-                self.forget(&live);
+                if matches!(live.wire, Wire::Single(_)) {
+                    self.forget(&live);
+                }
                 // A breaker that opened waits before it tries; a connection that was cut is made again at once.
                 if self.failures.load(Ordering::Relaxed) >= self.settings.breaker_failures {
                     tokio::time::sleep(self.settings.breaker_probe).await;

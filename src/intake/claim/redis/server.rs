@@ -143,7 +143,7 @@ impl Server {
     }
 
     /// The node agrees with the cluster, and has its data when it is a replica.
-    fn is_whole(&self) -> bool {
+    pub(crate) fn is_whole(&self) -> bool {
         let role = self.cli(&["ROLE"]);
         let info = self.cli(&["CLUSTER", "INFO"]);
         info.contains("cluster_state:ok")

@@ -207,6 +207,7 @@ async fn the_protocol_holds_on_a_cluster_and_through_its_failovers() {
     let mut cluster = Cluster::start();
     the_protocol(cluster.urls()).await;
     a_takeover_makes_older_claims_uncertain(&cluster).await;
+    a_frozen_master_delays_only_its_own(&cluster).await;
     a_lost_master_is_survived(&mut cluster).await;
 }
 
@@ -232,6 +233,24 @@ async fn a_takeover_makes_older_claims_uncertain(cluster: &Cluster) {
                 .await;
         assert_ne!(claimed.verdict, SAME, "{number}");
     }
+    gateway.stop().await;
+}
+
+/// One master hangs: what lies on the others is verified all the time, and the cluster promotes its replica.
+async fn a_frozen_master_delays_only_its_own(cluster: &Cluster) {
+    let gateway = Gateway::start(cluster.urls(), &clock()).await;
+    let master = cluster.servers.iter().find(|server| server.cli(&["ROLE"]).starts_with("master")).unwrap();
+    master.freeze();
+    for number in 400..430 {
+        let begun = Wall::now();
+        gateway.answer(id(number), &[("q", 9)]).await;
+        assert!(begun.elapsed() < TIMEOUT + Duration::from_millis(100), "{:?}", begun.elapsed());
+    }
+    for number in 500..530 {
+        until(async || gateway.answer(id(number), &[("q", 9)]).await.verified.then_some(())).await;
+    }
+    master.thaw();
+    wait(|| cluster.servers.iter().all(Server::is_whole));
     gateway.stop().await;
 }
 

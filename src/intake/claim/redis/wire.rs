@@ -220,6 +220,20 @@ mod tests {
     }
 
     #[test]
+    fn urls_may_ask_for_tls_and_name_a_user() {
+        let urls =
+            ["redis://127.0.0.1:6379", "rediss://gateway:s3cret@redis.example:6380/2"].map(str::to_owned);
+        let servers = servers(&urls).unwrap();
+        let tls = &servers[1];
+        assert!(matches!(tls.addr(), redis::ConnectionAddr::TcpTls { port: 6380, insecure: false, .. }));
+        assert_eq!((tls.redis_settings().username(), tls.redis_settings().db()), (Some("gateway"), 2));
+        assert!(servers.iter().all(|server| server.redis_settings().protocol() == ProtocolVersion::RESP3));
+        for bad in ["redis.example:6379", "http://redis.example"] {
+            assert!(super::servers(&[bad.to_owned()]).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
     fn the_epoch_is_the_masters_own() {
         assert_eq!(epoch_in("cluster_current_epoch:9\r\ncluster_my_epoch:7\r\n"), Some(7));
         assert_eq!(epoch_in("cluster_enabled:0"), None);
