@@ -1,5 +1,13 @@
 //! The chat widget in a real browser, on pages that are hostile to it.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test's helpers fail loudly, as tests do"
+)]
+
 #[path = "support/browser.rs"]
 mod browser;
 #[path = "widget/looks.rs"]

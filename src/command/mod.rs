@@ -7,6 +7,7 @@ mod erase;
 mod export;
 mod init;
 mod key;
+mod link;
 mod operate;
 mod quarantine;
 mod report;
@@ -52,6 +53,8 @@ enum Command {
     Quarantine(ask_store::From<quarantine::QuarantineArgs>),
     /// Forget a person everywhere
     Erase(ask_store::From<erase::EraseArgs>),
+    /// Make signed links: one, or one for each row of a mailing
+    Link(link::LinkArgs),
     /// Ask for the spool's state, or send delivered records again
     Spool(operate::SpoolArgs),
     /// List or retry the records that the store refused
@@ -103,6 +106,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Export(from) => ask_store::export(&from, out),
         Command::Quarantine(from) => ask_store::quarantine(&from, out),
         Command::Erase(from) => ask_store::erase(&from, out),
+        Command::Link(args) => link::run(&args, out).map(done),
         Command::Spool(args) => operate::spool(args, out),
         Command::DeadLetters(args) => operate::dead_letters(args, out),
     };

@@ -44,8 +44,9 @@ pub struct Store(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    writer: Writer,
+    // Closed before the writer, whose connection is then the last one and empties the write-ahead log.
     readers: Readers,
+    writer: Writer,
     clock: Clock,
     closing: CancellationToken,
 }
@@ -90,7 +91,7 @@ impl Store {
         let ledger = sqlite::Ledger::open(path, clock.clone(), identity_fingerprint)?;
         let readers = Readers::open(path)?;
         let writer = Writer::start(ledger)?;
-        Ok(Self(Arc::new(Inner { writer, readers, clock, closing: CancellationToken::new() })))
+        Ok(Self(Arc::new(Inner { readers, writer, clock, closing: CancellationToken::new() })))
     }
 
     /// Ends the change feeds, and the appends after the batches that have come, so that a server can drain. Everything

@@ -232,3 +232,28 @@ fn a_file_of_a_newer_voxgate_or_another_identity_key_is_not_opened() {
     let newer = Store::open(&path, Clock::manual(NOW), "").unwrap_err();
     assert!(matches!(newer, OpenError::Newer { found: 2 }), "{newer}");
 }
+
+#[tokio::test]
+async fn gateways_that_send_the_same_records_at_once_make_each_response_once() {
+    let mut store = Running::start().await;
+    let gateways = (0..8_u8).map(|gateway| {
+        let mut client = store.client.clone();
+        async move {
+            // Each begins elsewhere in the same hundred.
+            let records = (0..100_u8).map(|place| record_of((place + gateway * 12) % 100));
+            let batches = records
+                .map(|record| AppendRequest { sequence: 1, records: vec![record] })
+                .collect::<Vec<_>>();
+            let mut acks = client.append(tokio_stream::iter(batches)).await.unwrap().into_inner();
+            let mut count = 0;
+            while acks.message().await.unwrap().is_some() {
+                count += 1;
+            }
+            count
+        }
+    });
+    assert_eq!(futures_util::future::join_all(gateways).await, [100; 8]);
+    let mut ids: Vec<_> = store.responses().await.into_iter().map(|response| response.id).collect();
+    ids.sort_unstable();
+    assert_eq!(ids, (0..100).map(id_of).collect::<Vec<_>>());
+}

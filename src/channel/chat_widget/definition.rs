@@ -9,7 +9,7 @@ use super::{Reply, origin::cors, words::Words};
 use crate::{
     catalog::Brand,
     outcome::{Reason, Refusal},
-    survey::{AskWhen, Channel, Choice, Language, Question, Scale, Survey, Texts, negotiate},
+    survey::{AskWhen, Channel, Choice, Kind, Language, Question, Scale, Survey, Texts, negotiate},
 };
 
 /// The reply with a survey's public definition. Anyone may have it; only pages of the brand's origins may read it in a
@@ -98,14 +98,21 @@ impl Show<'_> {
         put("kind", json!(kind.word()));
         put("required", json!(required));
         put("text", json!(self.text(text)));
-        if let Some(Scale { min, max }) = kind.scale() {
-            put("scale", json!({ "min": min, "max": max }));
-            put("low", json!(self.text(low)));
-            put("high", json!(self.text(high)));
+        if let Some(scale) = kind.scale() {
+            let (low, high) = (self.text(low), self.text(high));
+            put("scale", json!({ "min": scale.min, "max": scale.max }));
+            put("options", self.scores(*kind, scale, &low, &high));
+            if !(low.is_empty() && high.is_empty()) {
+                put("ends", ends(*kind, scale, &low, &high));
+            }
+            put("low", json!(low));
+            put("high", json!(high));
         }
         if !choices.is_empty() {
             let choice = |Choice { value, text }: &Choice| json!({ "value": value, "text": self.text(text) });
-            put("choices", choices.iter().map(choice).collect());
+            let choices: Value = choices.iter().map(choice).collect();
+            put("options", choices.clone());
+            put("choices", choices);
         }
         if let Some(AskWhen { question, below, above }) = ask_when {
             let bounds = [("below", below), ("above", above)];
@@ -114,6 +121,35 @@ impl Show<'_> {
         }
         Value::Object(shown)
     }
+
+    /// The buttons of a scale: what each stands for, what is written on it, and how it is read out.
+    fn scores(&self, kind: Kind, scale: Scale, low: &str, high: &str) -> Value {
+        let words = Words::of(self.language);
+        let named = |score: i32| match score {
+            score if score == scale.min => low,
+            score if score == scale.max => high,
+            _ => "",
+        };
+        let option = |score: i32| {
+            let label = words.score(kind, score).map_or_else(
+                || format!("{score} / {} {}", scale.max, named(score)).trim_end().to_owned(),
+                str::to_owned,
+            );
+            let text = if kind == Kind::Stars { "★".to_owned() } else { score.to_string() };
+            json!({ "value": score, "text": text, "label": label })
+        };
+        scale.scores().map(option).collect()
+    }
+}
+
+/// What stands below the ends of a scale. Numbers that wrap to two rows need theirs named.
+fn ends(kind: Kind, scale: Scale, low: &str, high: &str) -> Value {
+    let pictured = matches!(kind, Kind::Stars | Kind::Smiley | Kind::Thumbs);
+    let end = |score: i32, text: &str| match text {
+        text if pictured || text.is_empty() => text.to_owned(),
+        text => format!("{score} – {text}"),
+    };
+    json!([end(scale.min, low), end(scale.max, high)])
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ mod words;
 pub use self::{
     beacon::{BEACON_BYTES, accepts, sign},
     definition::{definition, survey},
-    origin::{CorsHeaders, cors, preflight},
+    origin::{CorsHeaders, cors, cors_of_any, preflight},
     script::script,
 };
 

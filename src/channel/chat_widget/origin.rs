@@ -42,6 +42,17 @@ pub fn cors(brand: &Brand, origin: Option<&HeaderValue>) -> Result<CorsHeaders, 
     Err(Refusal::new(Reason::OriginNotAllowed, detail))
 }
 
+/// Lets a page of any brand read a refusal that came before the brand was known, for example of a token that cannot be
+/// read: a widget that cannot read it would try again.
+pub fn cors_of_any<'a>(
+    brands: impl IntoIterator<Item = &'a Brand>,
+    origin: Option<&HeaderValue>,
+) -> Option<CorsHeaders> {
+    let origin = origin?;
+    let known = brands.into_iter().any(|brand| is_allowed(brand, origin));
+    known.then(|| CorsHeaders { origin: origin.clone() })
+}
+
 /// The reply to `OPTIONS /v1/beacon`. The brand stands in a body that has not come yet, so a page of any brand may
 /// go on; [`cors`] then asks whether it is this brand's.
 ///
@@ -51,15 +62,14 @@ pub fn preflight<'a>(
     brands: impl IntoIterator<Item = &'a Brand>,
     origin: Option<&HeaderValue>,
 ) -> Result<Reply, Refusal> {
-    let allowed = origin.filter(|origin| brands.into_iter().any(|brand| is_allowed(brand, origin)));
-    let Some(origin) = allowed else {
+    let cors = cors_of_any(brands, origin).ok_or_else(|| {
         let detail = "This page's origin is in no brand's allowed_origins.";
-        return Err(Refusal::new(Reason::OriginNotAllowed, detail));
-    };
+        Refusal::new(Reason::OriginNotAllowed, detail)
+    })?;
     let mut reply = Reply::default();
     *reply.status_mut() = StatusCode::NO_CONTENT;
     let headers = reply.headers_mut();
-    CorsHeaders { origin: origin.clone() }.apply(headers);
+    cors.apply(headers);
     headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("POST"));
     headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("content-type"));
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("7200"));

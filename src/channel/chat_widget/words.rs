@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::survey::Language;
+use crate::survey::{Kind, Language};
 
 /// What the panel says besides the survey, in one language.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -14,7 +14,10 @@ pub(super) struct Words {
     later: &'static str,
     /// The answer was refused.
     failed: &'static str,
+    /// How the pictures are read out, lowest score first.
+    #[serde(skip)]
     smiley: [&'static str; 3],
+    #[serde(skip)]
     thumbs: [&'static str; 2],
 }
 
@@ -27,6 +30,17 @@ impl Words {
             "it" => IT,
             _ => EN,
         }
+    }
+
+    /// The name of a score that is a picture.
+    pub(super) fn score(&self, kind: Kind, score: i32) -> Option<&'static str> {
+        let names: &[&str] = match kind {
+            Kind::Smiley => &self.smiley,
+            Kind::Thumbs => &self.thumbs,
+            _ => return None,
+        };
+        let place = usize::try_from(score - kind.scale()?.min).ok()?;
+        names.get(place).copied()
     }
 }
 

@@ -17,7 +17,7 @@ use crate::{
         Reply, link,
         page::{self, Context, Fields, Invitation, Known, Sheet, Visit},
     },
-    intake::Submission,
+    intake::{Proof, Submission},
     outcome::{Reason, Receipt, Refusal},
     survey::Channel,
 };
@@ -37,9 +37,12 @@ pub struct OpenedLink {
 pub fn get(opened: &OpenedLink, context: &Context<'_>, visit: &Visit<'_>, known: Option<&Known>) -> Reply {
     let query = Fields::of_query(visit.query);
     let sheet = opened.sheet(context, visit, &query);
+    let selected = page::preselected(&opened.invitation.survey, opened.score, &query);
+    // What one stated, another may not read by stating the same.
+    let is_proven = matches!(opened.invitation.proof, Proof::Link { .. });
     match known {
-        Some(known) if query.get("change").is_none() => sheet.known(known),
-        _ => sheet.ask(&page::preselected(&opened.invitation.survey, opened.score, &query)),
+        Some(known) if is_proven && query.get("change").is_none() => sheet.known(known, &selected),
+        _ => sheet.ask(&selected),
     }
 }
 

@@ -223,3 +223,88 @@ fn wrong_type(pointer: &str, wanted: &str, found: &Value) -> Problem {
     };
     Problem::new(pointer, Reason::WrongType, format!("give {wanted}, not {found}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        catalog::Action,
+        channel::{link, page::samples::Sample},
+    };
+
+    fn made(body: &str) -> Result<Value, Refusal> {
+        let sample = Sample::default();
+        let key = ApiKey {
+            name: "test".to_owned(),
+            brand: "acme".to_owned(),
+            actions: [Action::Links].into(),
+            quota: None,
+        };
+        let reply = make_links(&sample.catalog, &sample.identity_key, 2, sample.now, &key, body.as_bytes())?;
+        Ok(serde_json::from_slice(&reply).unwrap())
+    }
+
+    fn problems(body: &str) -> Vec<(String, Reason)> {
+        let refusal = made(body).unwrap_err();
+        assert_eq!(refusal.reason, Reason::Invalid);
+        refusal.problems.into_iter().map(|problem| (problem.pointer, problem.reason)).collect()
+    }
+
+    #[test]
+    fn an_order_gets_its_token_and_all_its_addresses() {
+        let reply = made(
+            r#"{"survey": "technician-visit", "interaction": "visit-1", "respondent": {"email": "Ada@example.com"},
+                "subject": {"kind": "agent", "ref": "a-7"}, "locale": "de-CH", "country": "ch",
+                "attributes": {"plan": "pro"}, "expires": "12h", "test": true}"#,
+        )
+        .unwrap();
+        let token = reply["token"].as_str().unwrap();
+        assert_eq!(reply["url"], format!("https://feedback.example/r/{token}"));
+        assert_eq!(reply["score_urls"]["5"], format!("https://feedback.example/r/{token}/5"));
+        assert_eq!(reply["score_urls"].as_object().unwrap().len(), 5);
+        assert_eq!(reply["opt_out_url"], format!("https://feedback.example/u/{token}"));
+        assert_eq!(reply["expires_at"], "2026-11-22T08:00:00Z");
+        let sample = Sample::default();
+        let claims = link::open(&sample.catalog.link_keys, token).unwrap().claims;
+        let ada = sample.identity_key.respondent("email", "ada@example.com");
+        assert_eq!(claims.respondent, Some(link::LinkRespondent::Contact(ada)));
+        assert_eq!((claims.brand.as_str(), claims.test), ("acme", true));
+    }
+
+    #[test]
+    fn an_array_gets_an_array_up_to_the_bound() {
+        let order = r#"{"survey": "support-nps"}"#;
+        assert_eq!(made(&format!("[{order},{order}]")).unwrap().as_array().unwrap().len(), 2);
+        assert_eq!(made(&format!("[{order},{order},{order}]")).unwrap_err().reason, Reason::TooLarge);
+        assert_eq!(made("[]").unwrap(), json!([]));
+    }
+
+    #[test]
+    fn all_problems_of_all_orders_are_told_by_pointer() {
+        let body = r#"[{"survey": 7, "interaction": "no way", "respondent": {"mail": "x"}, "colour": 1,
+            "attributes": {"a/b": 1}, "expires": "yesterday"}, "link"]"#;
+        assert_eq!(
+            problems(body),
+            [
+                ("/0/attributes/a~1b".to_owned(), Reason::WrongType),
+                ("/0/colour".to_owned(), Reason::Invalid),
+                ("/0/respondent".to_owned(), Reason::WrongType),
+                ("/0/survey".to_owned(), Reason::WrongType),
+                ("/0/interaction".to_owned(), Reason::BadReference),
+                ("/0/expires".to_owned(), Reason::BadTime),
+                ("/1".to_owned(), Reason::WrongType),
+            ]
+        );
+        assert_eq!(problems("{}"), [("/survey".to_owned(), Reason::Missing)]);
+        assert_eq!(problems(r#"{"survey": "none"}"#), [("/survey".to_owned(), Reason::UnknownSurvey)]);
+    }
+
+    #[test]
+    fn another_brands_links_are_forbidden_and_what_is_no_json_is_malformed() {
+        let foreign = made(r#"{"survey": "support-nps", "brand": "globex"}"#).unwrap_err();
+        assert_eq!(foreign.reason, Reason::Forbidden);
+        for bad in ["", "7", "{", "[[", &"[".repeat(100_000)] {
+            assert_eq!(made(bad).unwrap_err().reason, Reason::Malformed);
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use crate::{
     catalog::IdentityKey,
-    intake::{Reference, Respondent},
+    intake::Respondent,
     outcome::{Problem, Reason},
 };
 
@@ -15,51 +15,16 @@ pub fn parse_respondent(
     pointer: &str,
     identity_key: &IdentityKey,
 ) -> Result<Respondent, Problem> {
-    match text.split_once(':') {
-        Some(("email", address)) => contact("email", normal_email(address), pointer, identity_key),
-        Some(("phone", number)) => contact("phone", normal_phone(number), pointer, identity_key),
-        Some(("ref", reference)) => by_reference(reference, pointer, identity_key),
-        _ => by_reference(text, pointer, identity_key),
-    }
-}
-
-fn by_reference(text: &str, pointer: &str, identity_key: &IdentityKey) -> Result<Respondent, Problem> {
-    let reference = Reference::parse(text)
-        .ok_or_else(|| Problem::new(pointer, Reason::BadReference, format!("give {}", Reference::FORM)))?;
-    let key = identity_key.respondent("ref", reference.as_str());
-    Ok(Respondent { reference: Some(reference), key })
-}
-
-fn contact(
-    kind: &str,
-    normal: Option<String>,
-    pointer: &str,
-    identity_key: &IdentityKey,
-) -> Result<Respondent, Problem> {
-    let normal = normal.ok_or_else(|| {
-        let detail = match kind {
-            "email" => "give an address like someone@example.com",
-            _ => "give a number with its country code, like +41446681800",
+    let (kind, value) = match text.split_once(':') {
+        Some((kind @ ("ref" | "email" | "phone"), value)) => (kind, value),
+        _ => ("ref", text),
+    };
+    Respondent::parse(kind, value, identity_key).ok_or_else(|| {
+        let (reason, detail) = match kind {
+            "email" => (Reason::BadContact, "give an address like email:someone@example.com"),
+            "phone" => (Reason::BadContact, "give a number with its country code, like phone:+41446681800"),
+            _ => (Reason::BadReference, "give 1 to 64 of A-Z a-z 0-9 . _ : -, or email:… or phone:…"),
         };
-        Problem::new(pointer, Reason::BadContact, detail)
-    })?;
-    Ok(Respondent { reference: None, key: identity_key.respondent(kind, &normal) })
-}
-
-fn normal_email(address: &str) -> Option<String> {
-    let address = address.trim();
-    let (local, domain) = address.rsplit_once('@')?;
-    let plain =
-        |part: &str| !part.is_empty() && !part.contains(|c: char| c.is_whitespace() || c.is_control());
-    (address.len() <= 254 && plain(local) && plain(domain) && !local.contains('@'))
-        .then(|| address.to_lowercase())
-}
-
-fn normal_phone(number: &str) -> Option<String> {
-    let number = number.trim();
-    if !number.starts_with('+') || number.len() > 32 {
-        return None;
-    }
-    let parsed = phonenumber::parse(None, number).ok().filter(phonenumber::is_valid)?;
-    Some(parsed.format().mode(phonenumber::Mode::E164).to_string())
+        Problem::new(pointer, reason, detail)
+    })
 }

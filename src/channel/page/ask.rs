@@ -1,7 +1,5 @@
 //! The survey page: every question on one page, asked as its kind looks.
 
-use std::fmt::Write as _;
-
 use askama::Template;
 use http::StatusCode;
 
@@ -32,6 +30,7 @@ struct Page<'a> {
     hidden: &'a [(String, String)],
     questions: Vec<Asked>,
     honeypot: bool,
+    drawn: Drawn,
     text_chars: usize,
 }
 
@@ -83,22 +82,32 @@ pub(crate) fn page(sheet: &Sheet, asking: &Asking<'_>) -> Reply {
         .collect();
     let page = Page {
         rules: rules(&survey.questions, &questions),
-        alert: asking.refusal.map(|refusal| alert(refusal, words)),
+        alert: asking.refusal.map(|refusal| alert(refusal, &questions, words)),
         note: sheet.invitation.expired.then_some(words.expired_note),
         action: &sheet.action,
         hidden: &sheet.hidden,
         questions,
         honeypot: sheet.honeypot,
+        drawn: Drawn::of(survey.questions.iter().map(|question| question.kind)),
         text_chars: sheet.text_chars,
         frame,
     };
     reply::page(asking.status, &page, &page.frame, &sheet.framing)
 }
 
-fn alert(refusal: &Refusal, words: &super::Words) -> &'static str {
-    let empty = refusal.reason == Reason::NoAnswers
-        || refusal.problems.iter().any(|problem| problem.reason == Reason::NoAnswers);
-    if empty { words.choose } else { words.check_note }
+/// What is wrong in one sentence; the questions say the rest.
+fn alert(refusal: &Refusal, asked: &[Asked], words: &super::Words) -> &'static str {
+    let any = |test: fn(&Problem) -> bool| refusal.problems.iter().any(test);
+    if asked.iter().any(|asked| asked.error.is_some()) {
+        words.check_note
+    } else if refusal.reason == Reason::NoAnswers
+        || any(|problem| matches!(problem.reason, Reason::NoAnswers | Reason::UnknownQuestion))
+    {
+        words.choose
+    } else {
+        // Nothing that is on the page; whoever built the form finds it in the log by its reason.
+        words.fault_text
+    }
 }
 
 fn asked(sheet: &Sheet, asking: &Asking<'_>, place: usize, question: &Question) -> Asked {
@@ -200,6 +209,28 @@ fn named(own: &str, ours: &str) -> String {
     if own.is_empty() { ours.to_owned() } else { own.to_owned() }
 }
 
+/// Which shapes of `marks.html` a page needs.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Drawn {
+    pub(crate) stars: bool,
+    pub(crate) faces: bool,
+    pub(crate) thumbs: bool,
+}
+
+impl Drawn {
+    pub(crate) fn of(kinds: impl Iterator<Item = Kind>) -> Self {
+        kinds.fold(Self::default(), |drawn, kind| Self {
+            stars: drawn.stars || kind == Kind::Stars,
+            faces: drawn.faces || kind == Kind::Smiley,
+            thumbs: drawn.thumbs || kind == Kind::Thumbs,
+        })
+    }
+
+    pub(crate) const fn any(self) -> bool {
+        self.stars || self.faces || self.thumbs
+    }
+}
+
 /// The shape in `marks.html` that a score of a kind is.
 pub(crate) const fn mark(kind: Kind, score: i32) -> &'static str {
     match (kind, score) {
@@ -225,11 +256,9 @@ fn rules(questions: &[Question], asked: &[Asked]) -> String {
         let chosen = holding(questions, when);
         if !chosen.is_empty() {
             let place = shown.place;
-            // Writing to a string does not fail.
-            let _: std::fmt::Result = write!(
-                rules,
+            rules.push_str(&format!(
                 "@supports selector(:has(a)){{.w{place}{{display:none}}form:has({chosen}) .w{place}{{display:block}}}}"
-            );
+            ));
         }
     }
     rules

@@ -5,7 +5,7 @@ use http::StatusCode;
 
 use super::{
     Known, Sheet,
-    ask::{Look, mark},
+    ask::{Drawn, Look, mark},
     frame::Frame,
     reply,
 };
@@ -22,6 +22,7 @@ struct Page {
     title: &'static str,
     text: &'static str,
     scores: Vec<Shown>,
+    drawn: Drawn,
     change: String,
 }
 
@@ -46,23 +47,25 @@ pub(crate) fn thank(sheet: &Sheet, receipt: &Receipt) -> Reply {
         let scored = receipt.answers.iter().find(|scored| scored.question == question.id)?;
         Some(scored.value.clone())
     };
-    page(sheet, title, text, value)
+    page(sheet, title, text, &[], value)
 }
 
-/// For somebody who has answered before.
-pub(crate) fn known(sheet: &Sheet, known: &Known) -> Reply {
+/// For somebody who has answered before. `selected` is what they pressed in the mail just now, and what the form shows
+/// if they change their answer.
+pub(crate) fn known(sheet: &Sheet, known: &Known, selected: &[(String, String)]) -> Reply {
     let words = sheet.words();
     let value = |question: &Question| {
         let (_, score) = known.scores.iter().find(|(id, _)| *id == question.id)?;
         Some(Value::Score(*score))
     };
-    page(sheet, words.again_title, words.again_text, value)
+    page(sheet, words.again_title, words.again_text, selected, value)
 }
 
 fn page(
     sheet: &Sheet,
     title: &'static str,
     text: &'static str,
+    selected: &[(String, String)],
     value: impl Fn(&Question) -> Option<Value>,
 ) -> Reply {
     let given: Vec<_> = sheet
@@ -77,8 +80,16 @@ fn page(
         Value::Score(score) => Some((question.id.clone(), score.to_string())),
         Value::Text(_) | Value::Choice(_) => None,
     });
-    let change = sheet.address_to_change(scored);
-    let page = Page { frame: sheet.frame(title.to_owned()), title, text, scores, change };
+    // The last of several counts.
+    let change = sheet.address_to_change(scored.chain(selected.iter().cloned()));
+    let page = Page {
+        frame: sheet.frame(title.to_owned()),
+        title,
+        text,
+        scores,
+        drawn: Drawn::of(given.iter().map(|(question, _)| question.kind)),
+        change,
+    };
     reply::page(StatusCode::OK, &page, &page.frame, &sheet.framing)
 }
 

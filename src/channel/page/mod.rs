@@ -21,7 +21,7 @@ mod words;
 #[cfg(test)]
 pub(crate) mod samples;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::net::IpAddr;
 

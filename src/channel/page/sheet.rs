@@ -12,7 +12,7 @@ use super::{
 use crate::{
     channel::Reply,
     intake::SubmissionKey,
-    outcome::{Outcome, Reason, Receipt, Refusal},
+    outcome::{Outcome, Receipt, Refusal},
     survey::{Language, Texts},
 };
 
@@ -86,8 +86,8 @@ impl Sheet {
     }
 
     /// The page for somebody who has answered before: the scores, and a way to change them.
-    pub(crate) fn known(&self, known: &Known) -> Reply {
-        done::known(self, known)
+    pub(crate) fn known(&self, known: &Known, selected: &[(String, String)]) -> Reply {
+        done::known(self, known, selected)
     }
 
     /// What became of a filled form. A refusal that the person can do something about shows the form as it was filled.
@@ -95,16 +95,12 @@ impl Sheet {
         match outcome {
             Ok(receipt) => done::thank(self, receipt),
             Err(refusal) if refusal.reason.outcome() == Outcome::Limited => wait::page(self, fields, refusal),
-            Err(refusal) if self.can_be_mended(refusal) => {
+            Err(refusal) if refusal.reason.status() == StatusCode::UNPROCESSABLE_ENTITY => {
                 let status = refusal.reason.status();
                 ask::page(self, &Asking { typed: &fields.0, refusal: Some(refusal), status })
             }
             Err(refusal) => note::page(self.frame(String::new()), refusal.reason, &self.framing),
         }
-    }
-
-    fn can_be_mended(&self, refusal: &Refusal) -> bool {
-        refusal.reason == Reason::Malformed || refusal.reason.status() == StatusCode::UNPROCESSABLE_ENTITY
     }
 
     /// The address of the filled page. It goes on behind the action's own query, which may be under a signature.

@@ -174,4 +174,6 @@ impl Content {
 }
 
 #[cfg(test)]
+mod histories;
+#[cfg(test)]
 mod tests;

@@ -21,9 +21,13 @@ pub use self::{
         Ask, Claimed, ClaimedAnswer, ClaimedAnswers, Digest, Idempotency, Recovered, Tag, Verdict, tag,
         tag_clash,
     },
-    redis::{ConnectError, Leased},
+    redis::ConnectError,
     run::{Run, RunId, Runs, Ticket},
 };
+
+pub(super) use self::redis::Leased;
+#[cfg(test)]
+pub(crate) use self::redis::server;
 
 use std::{sync::Arc, time::Duration};
 
@@ -116,7 +120,7 @@ impl Claims {
     }
 
     /// Takes from a shared counter: see [`Leased`]. None when Redis is away or not in use.
-    pub async fn lease(&self, counter: &[u8; 16], amount: i64, kept: Duration) -> Option<Leased> {
+    pub(super) async fn lease(&self, counter: &[u8; 16], amount: i64, kept: Duration) -> Option<Leased> {
         match &self.place {
             Place::Embedded(_) => None,
             Place::Redis(redis) => redis.lease(counter, amount, kept).await,

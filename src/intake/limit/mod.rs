@@ -7,6 +7,10 @@
 
 mod shared;
 mod sources;
+mod window;
+
+#[cfg(test)]
+mod tests;
 
 pub use self::shared::Scope;
 

@@ -15,7 +15,7 @@ pub(crate) use self::{
     respond::questions,
 };
 
-use std::path::Path;
+use std::{fs::File, path::Path};
 
 use rusqlite::{Connection, TransactionBehavior};
 
@@ -30,6 +30,8 @@ pub(crate) struct Ledger {
     identity: Option<String>,
     /// Erased pages may still stand in the write-ahead log.
     scrub: bool,
+    /// Let go after the connection is closed.
+    _lock: File,
 }
 
 /// May run ahead of what is committed when a transaction is rolled back; that is harmless.
@@ -52,6 +54,7 @@ impl State {
 impl Ledger {
     /// Opens the file, makes or migrates it, and reads what must be known.
     pub(crate) fn open(path: &Path, clock: Clock, fingerprint: &str) -> Result<Self, OpenError> {
+        let lock = open::lock(path)?;
         let connection = open::writer(path)?;
         let identity = open::identity(&connection)?;
         let state = State {
@@ -60,7 +63,7 @@ impl Ledger {
             latest_tombstone_us: open::latest_tombstone(&connection)?,
             any_gone: open::any_gone(&connection)?,
         };
-        let mut ledger = Self { connection, state, identity, scrub: false };
+        let mut ledger = Self { connection, state, identity, scrub: false, _lock: lock };
         if !fingerprint.is_empty() {
             ledger.check_identity(fingerprint)?;
         }
@@ -145,5 +148,53 @@ pub(crate) enum LedgerError {
 impl From<rusqlite::Error> for LedgerError {
     fn from(error: rusqlite::Error) -> Self {
         Self::Sqlite(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{
+        record::check,
+        tests::{NOW, record_of},
+    };
+
+    fn batch(responses: std::ops::Range<u8>) -> Vec<Vec<Checked>> {
+        vec![responses.map(|response| check(record_of(response)).unwrap()).collect()]
+    }
+
+    #[test]
+    fn a_commit_that_the_disk_refuses_stores_nothing_and_the_next_one_goes_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut ledger = Ledger::open(&dir.path().join("store.sqlite"), Clock::manual(NOW), "").unwrap();
+        let stored = |ledger: &Ledger| {
+            let count = |sql: &str| ledger.read(|tx| tx.query_row(sql, [], |row| row.get::<_, i64>(0)));
+            [count("SELECT count(*) FROM records"), count("SELECT count(*) FROM responses")]
+        };
+        ledger.append(batch(0..2)).unwrap();
+        let pages: i64 = ledger.connection.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
+        ledger.connection.pragma_update(None, "max_page_count", pages).unwrap();
+        assert!(ledger.append(batch(2..250)).is_err());
+        assert_eq!(stored(&ledger), [2, 2]);
+        ledger.connection.pragma_update(None, "max_page_count", pages + 1_000).unwrap();
+        ledger.append(batch(2..250)).unwrap();
+        assert_eq!(stored(&ledger), [250, 250]);
+    }
+
+    #[test]
+    fn a_file_has_one_writer_and_is_private() {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("store.sqlite");
+        let mut first = Ledger::open(&path, Clock::manual(NOW), "").unwrap();
+        first.append(batch(0..1)).unwrap();
+        assert!(matches!(Ledger::open(&path, Clock::manual(NOW), ""), Err(OpenError::InUse { .. })));
+        for file in std::fs::read_dir(dir.path()).unwrap() {
+            let file = file.unwrap();
+            assert_eq!(file.metadata().unwrap().permissions().mode() & 0o077, 0, "{file:?}");
+        }
+        drop(first);
+        Ledger::open(&path, Clock::manual(NOW), "").unwrap();
     }
 }

@@ -1,6 +1,11 @@
 //! Opens the file: pragmas, schema, migrations.
 
-use std::{path::Path, time::Duration};
+use std::{
+    fs::{File, OpenOptions, TryLockError},
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 
@@ -17,9 +22,15 @@ pub enum OpenError {
     /// SQLite could not open or read the file.
     #[error("the store's file cannot be opened: {0}")]
     Sqlite(#[from] rusqlite::Error),
-    /// The writer's thread could not be started.
-    #[error("the store's writer cannot be started: {0}")]
-    Thread(#[from] std::io::Error),
+    /// The file could not be made or locked, or the writer's thread not be started.
+    #[error("the store cannot be started: {0}")]
+    Io(#[from] std::io::Error),
+    /// Another process has the file open.
+    #[error("{} is in use by another voxgate: stop that one, or give this one another --data directory", path.display())]
+    InUse {
+        /// The file.
+        path: PathBuf,
+    },
     /// A newer voxgate has written the file.
     #[error(
         "the store's file has schema version {found}, this voxgate knows {VERSION}: use the newer voxgate"
@@ -48,13 +59,34 @@ impl From<LedgerError> for OpenError {
             LedgerError::Refused(StoreError::IdentityKey { kept, given }) => {
                 Self::IdentityKey { kept, given }
             }
-            LedgerError::Refused(other) => Self::Thread(std::io::Error::other(other)),
+            LedgerError::Refused(other) => Self::Io(std::io::Error::other(other)),
         }
     }
 }
 
+/// Takes the file for this process: the numbers of changes are counted in memory, by one writer. SQLite's own locks
+/// stand on the file itself, so ours stands on one beside it.
+pub(super) fn lock(path: &Path) -> Result<File, OpenError> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".lock");
+    let lock = private().open(PathBuf::from(beside))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: path.to_owned() }),
+        Err(TryLockError::Error(error)) => Err(error.into()),
+    }
+}
+
+/// What people said is for the owner's eyes; SQLite gives its log the mode of the file.
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false).mode(0o600);
+    options
+}
+
 /// Opens the connection that writes; there is one.
 pub(super) fn writer(path: &Path) -> Result<Connection, OpenError> {
+    drop(private().open(path)?);
     let mut connection = Connection::open(path)?;
     connection.busy_timeout(Duration::from_secs(10))?;
     connection.pragma_update(None, "journal_mode", "WAL")?;

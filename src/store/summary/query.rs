@@ -40,11 +40,15 @@ impl Query {
         if request.by.len() > GROUPS {
             return Err(Status::invalid_argument(format!("by may name {GROUPS} groups at the most")));
         }
-        let time =
-            |time: Option<&prost_types::Timestamp>| time.map(|time| Timestamp::from_proto(time).as_micros());
+        let micros = |time: &prost_types::Timestamp| Timestamp::from_proto(time).as_micros();
+        let since_us = request.since.as_ref().map_or(i64::MIN, micros);
+        let until_us = request.until.as_ref().map_or(i64::MAX, micros);
+        if since_us >= until_us {
+            return Err(Status::invalid_argument("until must be later than since"));
+        }
         Ok(Self {
-            since_us: time(request.since.as_ref()).unwrap_or(i64::MIN),
-            until_us: time(request.until.as_ref()).unwrap_or(i64::MAX),
+            since_us,
+            until_us,
             zone: zone(&request.time_zone)?,
             by: request.by.iter().map(|word| Group::parse(word)).collect::<Result<_, _>>()?,
             survey: request.survey,
@@ -52,9 +56,7 @@ impl Query {
             include_test: request.include_test,
         })
     }
-}
 
-impl Query {
     /// Whether an answer of this time is asked for: `since` belongs to the span, `until` does not.
     pub(super) const fn spans(&self, at_us: i64) -> bool {
         self.since_us <= at_us && at_us < self.until_us

@@ -118,6 +118,7 @@ async fn a_group_or_zone_that_is_none_is_refused_with_what_would_be_right() {
         by(&["attribute:"]),
         by(&["day"; 9]),
         SummarizeRequest { time_zone: "Europe/Zuerich".into(), ..by(&[]) },
+        SummarizeRequest { since: Some(NOW.to_proto()), until: Some(NOW.to_proto()), ..by(&[]) },
     ] {
         let refused = store.client.summarize(request).await.unwrap_err();
         assert_eq!(refused.code(), Code::InvalidArgument, "{refused}");

@@ -2,8 +2,9 @@
 //!
 //! A claim is kept for the *span*: the edit window, rounded up to a power of two of days so that surveys share buckets.
 //! A period is two spans long, so a claim that may still matter is in this period's bucket or in the one before, and the
-//! latter has to be looked at only during the first span of a period. A hash of up to 128 short fields is a listpack;
-//! the number of hashes is chosen so that a full period leaves about 90 in each.
+//! latter has to be looked at only during the first span of a period. A hash of up to 512 short fields is a listpack
+//! (`hash-max-listpack-entries`), which is searched from its begin; the number of hashes is chosen so that a full period
+//! leaves about 64 in each: short to search, and eight times the volume is still a listpack.
 
 use std::{
     sync::{
@@ -19,7 +20,7 @@ use crate::{clock::Timestamp, outcome::ResponseId};
 
 const DAY_SECS: u64 = 86_400;
 /// Fields of a hash at the end of its period.
-const FILL: u64 = 90;
+const FILL: u64 = 64;
 /// Spans of 1 day to 16,384 days.
 const CLASSES: usize = 15;
 const MAX_BUCKETS: u64 = 1 << 24;

@@ -241,13 +241,8 @@ impl Link {
         }
     }
 
-    /// Keeps a connection up until `stop`, or until Redis turns out to be another fleet's.
-    pub(super) async fn keep_up(&self, first: Option<Arc<Live>>, stop: CancellationToken) {
-        let _ended = stop.run_until_cancelled(self.reconnect(first)).await;
-        self.live.store(None);
-    }
-
-    async fn reconnect(&self, mut standing: Option<Arc<Live>>) {
+    /// Keeps a connection up, for good or until Redis turns out to be another fleet's.
+    pub(super) async fn keep_up(&self, mut standing: Option<Arc<Live>>) {
         loop {
             if let Some(live) = standing.take() {
                 live.watch.lost.cancelled().await;

@@ -4,6 +4,8 @@
 //! idempotency keys, `q:counter` shared quotas, `identity` the fingerprint of the fleet's identity key.
 
 mod bucket;
+mod claiming;
+mod idempotency;
 mod link;
 mod settled;
 mod wire;
@@ -21,20 +23,20 @@ use std::{
     time::Duration,
 };
 
-use redis::{Cmd, FromRedisValue, Value};
+use redis::{FromRedisValue, Value};
 use tokio::time::Instant;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
-    bucket::{Bucket, Buckets},
+    bucket::Buckets,
+    claiming::{Claiming, SWAP, field},
     link::{Link, Live},
     settled::Numbers,
 };
 use super::{
     Ask, Claimed, Idempotency, RunId, Runs, Ticket, Verdict,
-    content::{Claim, Packed, put_varint, secs, take, take_varint},
-    embedded::IDEMPOTENCY_KEPT,
-    judge::{Certainty, judge},
+    content::{Packed, secs},
+    judge::Certainty,
 };
 use crate::{
     clock::{Clock, Timestamp},
@@ -42,18 +44,10 @@ use crate::{
     outcome::ResponseId,
 };
 
-/// Tries of a claim that others write at the same time.
-const TRIES: u32 = 4;
 /// Claims carry whole seconds: one must be this much younger than the connection to be so for certain.
 const YOUNGER_BY: Duration = Duration::from_secs(2);
 /// A claim so much ahead of our clock tells of clocks that drift apart, and is not trusted.
 const AHEAD_SECS: u32 = 2;
-/// Writes a claim only where it is still as it was read; else gives what is there. Only on the rare path: a script
-/// costs four times a plain command.
-const SWAP: &str = "local c = redis.call('HGET', KEYS[1], ARGV[1]) \
-    if c == ARGV[2] then redis.call('HSET', KEYS[1], ARGV[1], ARGV[3]) return 1 end \
-    return c";
-
 /// Redis cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
@@ -76,9 +70,9 @@ pub enum ConnectError {
 
 /// A shared counter after an amount was added to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Leased {
+pub(in crate::intake) struct Leased {
     /// What all gateways together have taken.
-    pub total: i64,
+    pub(in crate::intake) total: i64,
 }
 
 /// Claims in Redis.
@@ -98,21 +92,6 @@ struct Shared {
     timeout: Duration,
     ahead: AtomicU64,
     swap_sha: String,
-}
-
-/// What entering a claim found.
-enum Entered {
-    /// It is in; the bucket before has this one of the same response.
-    New(Option<Packed>),
-    /// There was one already.
-    Known,
-}
-
-/// What became of a write that expected a certain claim.
-enum Swapped {
-    Done,
-    Found(Packed),
-    Gone,
 }
 
 impl RedisClaims {
@@ -214,44 +193,12 @@ impl RedisClaims {
 }
 
 impl Shared {
-    /// Keeps the connection up and this gateway's numbers published, until the end.
+    /// Keeps the connection up and this gateway's numbers published, until the end; then publishes what is on disk, so
+    /// that others need not spool its answers again.
     async fn run(self: Arc<Self>, first: Option<Arc<Live>>, stop: CancellationToken) {
-        let publishing = stop.run_until_cancelled(Arc::clone(&self).publish());
-        let keeping = self.link.keep_up(first, stop.clone());
-        let last = async {
-            let _stopped = publishing.await;
-            self.publish_last().await;
-        };
-        tokio::join!(keeping, last);
-    }
-
-    async fn idempotent(
-        &self,
-        key: &[u8; 16],
-        payload: [u8; 8],
-        id: ResponseId,
-        ticket: &Ticket,
-    ) -> Option<Idempotency> {
-        let live = self.link.live()?;
-        let deadline = ticket.deadline(self.timeout);
-        let key = [self.prefix.as_bytes(), b"i:", key].concat();
-        let used =
-            Used { payload, id, run: ticket.run(), ticket: ticket.number(), at_secs: secs(self.clock.now()) };
-        let mut command = redis::cmd("SET");
-        command.arg(&key).arg(used.pack().as_slice()).arg("NX").arg("GET");
-        command.arg("PX").arg(IDEMPOTENCY_KEPT.as_millis().to_string());
-        let found = bytes(self.link.one(&live, &command, deadline).await?)?;
-        let Some(found) = found else { return Some(Idempotency::New) };
-        let known = Used::unpack(&found)?;
-        if known.run == used.run && known.ticket == used.ticket {
-            return Some(Idempotency::New);
-        }
-        if known.payload != payload {
-            return Some(Idempotency::Other);
-        }
-        let written = Written { key: &key, run: known.run, ticket: known.ticket, at_secs: known.at_secs };
-        let certainty = self.certainty(&live, &written, deadline).await;
-        Some(Idempotency::Same { id: known.id, settled: certainty.on_disk && certainty.newest })
+        let working = async { tokio::join!(self.link.keep_up(first), self.publish()) };
+        let _stopped = stop.run_until_cancelled(working).await;
+        self.publish_last().await;
     }
 
     /// The two rules beside the digest.
@@ -273,170 +220,6 @@ struct Written<'a> {
     run: RunId,
     ticket: u64,
     at_secs: u32,
-}
-
-/// One claim on its way.
-struct Claiming<'a> {
-    shared: &'a Shared,
-    live: &'a Live,
-    bucket: Bucket,
-    ask: &'a Ask<'a>,
-    ticket: &'a Ticket,
-    deadline: Instant,
-}
-
-impl Claiming<'_> {
-    /// None when Redis fails before anything is known.
-    async fn run(&self) -> Option<Claimed> {
-        let fresh = Claim::fresh(self.ask, self.ticket).pack(self.ask.answers);
-        for _ in 0..TRIES {
-            match self.enter(&fresh).await? {
-                Entered::New(None) => return Some(self.claimed(Verdict::Fresh, self.ask.stamp)),
-                Entered::New(Some(previous)) => return Some(self.revise(fresh, previous).await),
-                Entered::Known => {
-                    if let Some(known) = self.read().await? {
-                        return Some(self.revise(known.clone(), known).await);
-                    }
-                }
-            }
-        }
-        None
-    }
-
-    /// The one command of a fresh answer, and what rides along.
-    async fn enter(&self, fresh: &Packed) -> Option<Entered> {
-        let bucket = &self.bucket;
-        if bucket.previous.is_none() && bucket.expire_secs.is_none() {
-            let value = self
-                .one(redis::cmd("HSETNX").arg(&bucket.key).arg(self.field()).arg(fresh.as_slice()))
-                .await?;
-            return Some(if value == Value::Int(1) { Entered::New(None) } else { Entered::Known });
-        }
-        let mut pipeline = redis::pipe();
-        pipeline.cmd("HSETNX").arg(&bucket.key).arg(self.field()).arg(fresh.as_slice());
-        if let Some(previous) = &bucket.previous {
-            pipeline.cmd("HGET").arg(previous).arg(self.field());
-        }
-        if let Some(expire_secs) = bucket.expire_secs {
-            pipeline.cmd("EXPIRE").arg(&bucket.key).arg(expire_secs);
-            if let Some(previous) = &bucket.previous {
-                pipeline.cmd("EXISTS").arg(previous);
-            }
-        }
-        let mut values = self.shared.link.many(self.live, &pipeline, self.deadline).await?.into_iter();
-        let is_new = values.next()? == Value::Int(1);
-        let previous = if bucket.previous.is_some() { bytes(values.next()?)? } else { None };
-        if bucket.expire_secs.is_some() {
-            bucket.expires();
-        }
-        if values.nth(1) == Some(Value::Int(0)) {
-            bucket.is_alone();
-        }
-        Some(if is_new { Entered::New(previous) } else { Entered::Known })
-    }
-
-    /// Judges against `base`, and writes what follows from it in place of `expected`: the same, unless `base` lies in
-    /// the bucket before. Others may write at the same time, so it tries again with what they wrote.
-    async fn revise(&self, mut expected: Packed, mut base: Packed) -> Claimed {
-        let mut stamp = self.ask.stamp;
-        for _ in 0..TRIES {
-            let Some(claim) = Claim::unpack(&base) else { break };
-            if claim.is_of(self.ticket) {
-                return self.claimed(Verdict::Fresh, claim.last);
-            }
-            let judged = judge(&claim, self.ask, self.certainty(&claim).await, self.ticket);
-            stamp = judged.stamp;
-            let next = match judged.write {
-                None if expected == base => return self.claimed(judged.verdict, stamp),
-                None => base,
-                Some(next) => next.pack(self.ask.answers),
-            };
-            match self.swap(&expected, &next).await {
-                Some(Swapped::Done) => return self.claimed(judged.verdict, stamp),
-                Some(Swapped::Found(other)) if other == next => return self.claimed(judged.verdict, stamp),
-                Some(Swapped::Found(other)) => (expected, base) = (other.clone(), other),
-                Some(Swapped::Gone) | None => break,
-            }
-        }
-        // The stamp stands: the claim may have been written although its reply was lost.
-        Claimed { verdict: Verdict::Fresh, verified: false, stamp }
-    }
-
-    async fn certainty(&self, claim: &Claim) -> Certainty {
-        let Claim { run, ticket, written_secs, .. } = *claim;
-        let written = Written { key: self.bucket.key.as_bytes(), run, ticket, at_secs: written_secs };
-        self.shared.certainty(self.live, &written, self.deadline).await
-    }
-
-    async fn read(&self) -> Option<Option<Packed>> {
-        bytes(self.one(redis::cmd("HGET").arg(&self.bucket.key).arg(self.field())).await?)
-    }
-
-    async fn swap(&self, expected: &Packed, next: &Packed) -> Option<Swapped> {
-        let command = |name: &str, script: &str| {
-            let mut command = redis::cmd(name);
-            command.arg(script).arg(1).arg(&self.bucket.key).arg(self.field());
-            command.arg(expected.as_slice()).arg(next.as_slice());
-            command
-        };
-        let known = command("EVALSHA", &self.shared.swap_sha);
-        let value = match self.shared.link.script(self.live, &known, self.deadline).await? {
-            Ok(value) => value,
-            Err(link::NoScript) => self.one(&command("EVAL", SWAP)).await?,
-        };
-        if value == Value::Int(1) {
-            return Some(Swapped::Done);
-        }
-        Some(bytes(value)?.map_or(Swapped::Gone, Swapped::Found))
-    }
-
-    async fn one(&self, command: &Cmd) -> Option<Value> {
-        self.shared.link.one(self.live, command, self.deadline).await
-    }
-
-    fn field(&self) -> &[u8] {
-        field(&self.ask.id)
-    }
-
-    const fn claimed(&self, verdict: Verdict, stamp: Timestamp) -> Claimed {
-        Claimed { verdict, verified: true, stamp }
-    }
-}
-
-/// The part of an id that the bucket's name does not tell.
-fn field(id: &ResponseId) -> &[u8] {
-    id.as_bytes().first_chunk::<12>().map_or(&[], |field| field)
-}
-
-/// An idempotency key that was used: payload [8] · id [16] · run [6] · seconds u32 · ticket varint.
-struct Used {
-    payload: [u8; 8],
-    id: ResponseId,
-    run: RunId,
-    ticket: u64,
-    at_secs: u32,
-}
-
-impl Used {
-    fn pack(&self) -> Packed {
-        let mut out = Packed::new();
-        out.extend_from_slice(&self.payload);
-        out.extend_from_slice(self.id.as_bytes());
-        out.extend_from_slice(&self.run.0);
-        out.extend_from_slice(&self.at_secs.to_be_bytes());
-        put_varint(&mut out, self.ticket);
-        out
-    }
-
-    fn unpack(mut input: &[u8]) -> Option<Self> {
-        Some(Self {
-            payload: take(&mut input)?,
-            id: ResponseId::from_hash(take(&mut input)?),
-            run: RunId(take(&mut input)?),
-            at_secs: u32::from_be_bytes(take(&mut input)?),
-            ticket: take_varint(&mut input)?,
-        })
-    }
 }
 
 /// Bytes, or nothing; none when the reply is of another type.

@@ -69,6 +69,16 @@ impl Server {
         self.wait_until_up();
     }
 
+    /// Listens on another port from now on, with all that it holds.
+    pub(crate) fn move_to(&mut self, port: u16) {
+        assert_eq!(self.cli(&["CONFIG", "SET", "port", &port.to_string()]), "OK");
+        self.port = port;
+    }
+
+    pub(crate) const fn port(&self) -> u16 {
+        self.port
+    }
+
     fn signal(&self, signal: &str) {
         let status = Command::new("kill").arg(signal).arg(self.child.id().to_string()).status().unwrap();
         assert!(status.success());

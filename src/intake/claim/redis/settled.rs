@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
@@ -60,7 +60,7 @@ impl Shared {
     }
 
     /// Publishes this gateway's numbers whenever they moved.
-    pub(super) async fn publish(self: Arc<Self>) {
+    pub(super) async fn publish(&self) {
         let mut tick = interval(PUBLISH_EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut published = Published::default();
@@ -74,7 +74,7 @@ impl Shared {
         }
     }
 
-    /// Publishes what is settled now; for the end of a drain.
+    /// Publishes what is settled now.
     pub(super) async fn publish_last(&self) {
         let Some(live) = self.link.live() else { return };
         let mut published = Published::default();

@@ -1,6 +1,10 @@
 //! The protocol against real servers: one, and a cluster of six.
 
+mod memory;
+
 use std::time::Instant as Wall;
+
+use redis::Cmd;
 
 use super::{
     server::{Cluster, Server, wait},
@@ -416,13 +420,11 @@ async fn a_gateway_with_another_identity_key_is_refused_at_once_and_later() {
     server.kill();
     let early = Gateway::with(&redis, 1_000, &clock(), "theirs").await.unwrap();
     assert!(!early.claims.is_up());
-    server.restart();
-    server.cli(&["SET", "vg:identity", "ours", "NX"]);
-    let first = server.cli(&["GET", "vg:identity"]);
-    if first == "ours" {
-        tokio::time::timeout(Duration::from_secs(30), early.claims.identity_conflict()).await.unwrap();
-        assert!(!early.claims.is_up());
-    }
+    let mut theirs = Server::start();
+    assert_eq!(theirs.cli(&["SET", "vg:identity", "ours"]), "OK");
+    theirs.move_to(server.port());
+    tokio::time::timeout(Duration::from_secs(30), early.claims.identity_conflict()).await.unwrap();
+    assert!(!early.claims.is_up());
     early.stop().await;
 }
 
@@ -470,41 +472,4 @@ async fn a_claim_from_the_future_is_counted_and_not_trusted() {
     assert_eq!((fast.claims.ahead(), slow.claims.ahead()), (0, 1));
     fast.stop().await;
     slow.stop().await;
-}
-
-/// Claims that many responses with one NPS score each; gives Redis's bytes a claim.
-async fn bytes_a_claim(claims: u32, answers_per_day: u64) -> f64 {
-    let server = Server::start();
-    let redis = settings::Redis { timeout: Duration::from_secs(5), ..settings(vec![server.url()]) };
-    let gateway = Arc::new(Gateway::with(&redis, answers_per_day, &clock(), "fingerprint").await.unwrap());
-    let used = || -> u64 {
-        let info = server.cli(&["INFO", "memory"]);
-        info.lines().find_map(|line| line.strip_prefix("used_memory:")?.trim().parse().ok()).unwrap()
-    };
-    let before = used();
-    let workers = 64;
-    let mut claiming = tokio::task::JoinSet::new();
-    for worker in 0..workers {
-        let gateway = Arc::clone(&gateway);
-        claiming.spawn(async move {
-            for number in (worker..claims).step_by(workers as usize) {
-                assert_eq!(gateway.says(id(number), &[("recommend", 9)]).await, Verdict::Fresh);
-            }
-        });
-    }
-    while let Some(claimed) = claiming.join_next().await {
-        claimed.unwrap();
-    }
-    let bytes = (used() - before) as f64 / f64::from(claims);
-    println!("{claims} claims at {answers_per_day} answers a day: {bytes:.1} bytes a claim");
-    bytes
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_claim_takes_at_most_64_bytes_at_the_configured_volume() {
-    let claims = std::env::var("VOXGATE_TEST_CLAIMS").map_or(100_000, |text| text.parse().unwrap());
-    // A period of 32 days holds them all.
-    let bytes = bytes_a_claim(claims, u64::from(claims) / 32).await;
-    assert!(bytes <= 64.0, "{bytes}");
-    assert!(bytes >= 30.0, "{bytes}: they are not all there");
 }

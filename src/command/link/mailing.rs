@@ -1,0 +1,283 @@
+//! A whole mailing: one link for each row, streamed, so that a file of any size takes the same memory.
+
+use std::{
+    fmt,
+    fs::File,
+    io::{self, BufRead, BufReader, Read, Write},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, bail};
+use csv::{ByteRecord, ReaderBuilder, WriterBuilder};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::{LinkMaker, attribute};
+use crate::channel::link::{Link, LinkOrder};
+
+/// Columns that are added; those of the same name in the input are left out, so that an output can be run again.
+const ADDED: [&str; 4] = ["token", "url", "opt_out_url", "error"];
+
+/// How many rows got a link, and how many did not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Summary {
+    /// Links made.
+    pub(super) made: u64,
+    /// Rows with an `error`.
+    pub(super) failed: u64,
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} links made", self.made)?;
+        match self.failed {
+            0 => Ok(()),
+            failed => write!(f, ", {failed} rows without one (see their column \"error\")"),
+        }
+    }
+}
+
+/// Reads `input`, writes `output` when all rows are done.
+pub(super) fn run(
+    maker: &LinkMaker<'_>,
+    defaults: &LinkOrder,
+    input: &Path,
+    output: &Path,
+) -> anyhow::Result<Summary> {
+    let file = File::open(input).with_context(|| format!("cannot read {}", input.display()))?;
+    let bar = progress(file.metadata()?.len());
+    let partial = partial_name(output);
+    let written = File::create(&partial).with_context(|| format!("cannot write {}", partial.display()))?;
+    let summary = convert(maker, defaults, bar.wrap_read(file), written)
+        .with_context(|| format!("stopped in the middle; what is done is in {}", partial.display()))?;
+    std::fs::rename(&partial, output).with_context(|| format!("cannot write {}", output.display()))?;
+    bar.finish_and_clear();
+    Ok(summary)
+}
+
+/// A half-written file must not be mistaken for a mailing.
+fn partial_name(output: &Path) -> PathBuf {
+    let mut name = output.as_os_str().to_owned();
+    name.push(".part");
+    PathBuf::from(name)
+}
+
+/// Draws on standard error, and not at all when that is no terminal.
+fn progress(bytes: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template("{wide_bar} {percent}% {binary_bytes_per_sec} {eta}");
+    ProgressBar::new(bytes).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+fn convert(
+    maker: &LinkMaker<'_>,
+    defaults: &LinkOrder,
+    input: impl Read,
+    output: impl Write,
+) -> anyhow::Result<Summary> {
+    let mut input = BufReader::new(input);
+    let delimiter = delimiter(&mut input)?;
+    let mut rows = ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(input);
+    let columns = Columns::read(rows.byte_headers()?)?;
+    let mut written = WriterBuilder::new().delimiter(delimiter).from_writer(output);
+    written.write_byte_record(&columns.header())?;
+    let mut summary = Summary::default();
+    let mut row = ByteRecord::new();
+    while rows.read_byte_record(&mut row)? {
+        let link = columns.order(&row, defaults).and_then(|order| maker.make(&order));
+        match link {
+            Ok(_) => summary.made += 1,
+            Err(_) => summary.failed += 1,
+        }
+        written.write_byte_record(&columns.row(&row, &link))?;
+    }
+    written.flush()?;
+    Ok(summary)
+}
+
+/// Spreadsheets write commas, semicolons or tabs, by the country they are in; the header tells which. Skips a byte
+/// order mark.
+fn delimiter(input: &mut impl BufRead) -> io::Result<u8> {
+    if input.fill_buf()?.starts_with(b"\xef\xbb\xbf") {
+        input.consume(3);
+    }
+    let head = input.fill_buf()?;
+    let line = head.split(|byte| *byte == b'\n').next().unwrap_or(head);
+    let count = |delimiter: &u8| line.iter().filter(|byte| *byte == delimiter).count();
+    Ok(b";\t,".iter().copied().max_by_key(|delimiter| count(delimiter)).unwrap_or(b','))
+}
+
+/// Which column is which.
+struct Columns {
+    names: Vec<String>,
+    /// Of the columns that are passed through.
+    kept: Vec<usize>,
+}
+
+impl Columns {
+    fn read(header: &ByteRecord) -> anyhow::Result<Self> {
+        let names: Vec<_> =
+            header.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
+        if names.iter().all(String::is_empty) {
+            bail!(
+                "the file has no header: its first line names the columns as the flags (brand,survey,interaction,…)"
+            );
+        }
+        let is_kept = |(_, name): &(usize, &String)| !ADDED.contains(&name.as_str());
+        let kept = names.iter().enumerate().filter(is_kept).map(|(place, _)| place).collect();
+        Ok(Self { names, kept })
+    }
+
+    fn header(&self) -> ByteRecord {
+        let kept = self.kept.iter().filter_map(|place| self.names.get(*place)).map(String::as_str);
+        kept.chain(ADDED).map(str::as_bytes).collect()
+    }
+
+    fn row(&self, row: &ByteRecord, link: &Result<Link, String>) -> ByteRecord {
+        let kept = self.kept.iter().map(|place| row.get(*place).unwrap_or_default());
+        let added = match link {
+            Ok(link) => [link.token.as_str(), &link.url, &link.opt_out_url, ""],
+            Err(error) => ["", "", "", error],
+        };
+        kept.chain(added.map(str::as_bytes)).collect()
+    }
+
+    /// What a row orders; an empty cell leaves the flag's value.
+    fn order(&self, row: &ByteRecord, defaults: &LinkOrder) -> Result<LinkOrder, String> {
+        if row.len() > self.names.len() {
+            return Err("the row has more cells than the header".to_owned());
+        }
+        let mut order = defaults.clone();
+        for (name, cell) in self.names.iter().zip(row) {
+            let cell = std::str::from_utf8(cell).map(str::trim);
+            match cell {
+                Ok("") => {}
+                Ok(cell) => set(&mut order, name, cell)?,
+                Err(_) if NAMES.contains(&name.as_str()) => {
+                    return Err(format!("{name}: the cell is not UTF-8"));
+                }
+                Err(_) => {}
+            }
+        }
+        Ok(order)
+    }
+}
+
+/// Columns that are read.
+const NAMES: [&str; 10] = [
+    "survey",
+    "brand",
+    "interaction",
+    "respondent",
+    "subject",
+    "locale",
+    "country",
+    "attr",
+    "expires",
+    "test",
+];
+
+fn set(order: &mut LinkOrder, name: &str, cell: &str) -> Result<(), String> {
+    let text = || Some(cell.to_owned());
+    match name {
+        "survey" => order.survey = cell.to_owned(),
+        "brand" => order.brand = cell.to_owned(),
+        "interaction" => order.interaction = text(),
+        "respondent" => order.respondent = text(),
+        "subject" => order.subject = text(),
+        "locale" => order.locale = text(),
+        "country" => order.country = text(),
+        "expires" => order.expires = text(),
+        "test" => order.test = truth(cell)?,
+        "attr" => {
+            for pair in cell.split(';').filter(|pair| !pair.trim().is_empty()) {
+                let (key, value) = attribute(pair).map_err(|error| format!("attr: {pair:?}: {error}"))?;
+                order.attributes.insert(key, value);
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+fn truth(cell: &str) -> Result<bool, String> {
+    match cell.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "1" => Ok(true),
+        "false" | "no" | "0" => Ok(false),
+        _ => Err(format!("test: give true or false, not {cell:?}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::channel::{link, page::samples::Sample};
+
+    fn converted(input: &str, defaults: &LinkOrder) -> (Summary, Vec<Vec<String>>) {
+        let sample = Sample::default();
+        let maker =
+            LinkMaker { catalog: &sample.catalog, identity_key: &sample.identity_key, now: sample.now };
+        let mut output = Vec::new();
+        let summary = convert(&maker, defaults, input.as_bytes(), &mut output).unwrap();
+        let delimiter = delimiter(&mut output.as_slice()).unwrap();
+        let mut rows =
+            ReaderBuilder::new().delimiter(delimiter).has_headers(false).from_reader(output.as_slice());
+        let rows = rows.records().map(|row| row.unwrap().iter().map(str::to_owned).collect()).collect();
+        (summary, rows)
+    }
+
+    fn nps() -> LinkOrder {
+        LinkOrder { survey: "support-nps".to_owned(), brand: "acme".to_owned(), ..LinkOrder::default() }
+    }
+
+    #[test]
+    fn each_row_gets_its_link_and_a_bad_row_its_error() {
+        let input = "name,interaction,respondent,attr\nAda,ticket-1,email:Ada@Example.com,plan=pro;seats=3\n\
+            Bob,not a ticket,,\nCleo,ticket-3,phone:123,\nDan,ticket-4\nEve,ticket-5,,,too much\n";
+        let (summary, rows) = converted(input, &nps());
+        assert_eq!(summary, Summary { made: 2, failed: 3 });
+        assert_eq!(
+            rows[0],
+            ["name", "interaction", "respondent", "attr", "token", "url", "opt_out_url", "error"]
+        );
+        let opened = link::open(&Sample::default().catalog.link_keys, &rows[1][4]).unwrap();
+        assert_eq!(opened.claims.attributes["seats"], "3");
+        assert_eq!(rows[1][5], format!("https://feedback.example/r/{}", rows[1][4]));
+        assert_eq!(rows[1][6], format!("https://feedback.example/u/{}", rows[1][4]));
+        assert!(rows[2][7].starts_with("interaction: give 1 to 64"), "{:?}", rows[2]);
+        assert!(rows[3][7].starts_with("respondent: give a number"), "{:?}", rows[3]);
+        assert_eq!(rows[4][7], "");
+        assert!(rows[5][7].contains("more cells"), "{:?}", rows[5]);
+    }
+
+    #[test]
+    fn a_file_of_a_european_spreadsheet_is_read_and_an_output_can_be_run_again() {
+        let (summary, rows) = converted("\u{feff}interaction;error;note\nt-1;old error;a,b\n", &nps());
+        assert_eq!(summary, Summary { made: 1, failed: 0 });
+        assert_eq!(rows[0], ["interaction", "note", "token", "url", "opt_out_url", "error"]);
+        assert_eq!(rows[1][..2], ["t-1", "a,b"]);
+        assert_eq!(rows[1][5], "");
+    }
+
+    #[test]
+    fn a_column_wins_over_its_flag_and_an_empty_cell_does_not() {
+        let (_, rows) = converted("brand,test\nglobex,yes\n,\n", &nps());
+        let keys = Sample::default().catalog.link_keys;
+        let claims = |row: &[String]| link::open(&keys, &row[2]).unwrap().claims;
+        assert_eq!((claims(&rows[1]).brand, claims(&rows[1]).test), ("globex".to_owned(), true));
+        assert_eq!((claims(&rows[2]).brand, claims(&rows[2]).test), ("acme".to_owned(), false));
+    }
+
+    #[test]
+    fn the_output_appears_when_it_is_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let (input, output) = (folder.path().join("in.csv"), folder.path().join("out.csv"));
+        std::fs::write(&input, "interaction\nt-1\n").unwrap();
+        let sample = Sample::default();
+        let maker =
+            LinkMaker { catalog: &sample.catalog, identity_key: &sample.identity_key, now: sample.now };
+        run(&maker, &nps(), &input, &output).unwrap();
+        let names: Vec<_> =
+            std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(names.len(), 2, "{names:?}");
+        assert!(std::fs::read_to_string(&output).unwrap().contains("https://feedback.example/r/v4.local."));
+    }
+}
