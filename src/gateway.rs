@@ -40,6 +40,7 @@ pub struct ConfigSource {
 pub struct Reload {
     source: ConfigSource,
     catalog: Arc<ArcSwap<Catalog>>,
+    edge: Option<(Arc<Intake>, Arc<Claims>)>,
 }
 
 impl Reload {
@@ -50,11 +51,15 @@ impl Reload {
     pub fn run(&self) -> Result<String, Vec<String>> {
         let ConfigSource { dir, overrides, env } = &self.source;
         match config::load(dir, overrides, env) {
-            Ok(Loaded { catalog, warnings, .. }) => {
+            Ok(Loaded { settings, catalog, warnings }) => {
                 for warning in &warnings {
                     tracing::warn!(%warning, "configuration");
                 }
                 let hash = catalog.hash.clone();
+                if let Some((intake, claims)) = &self.edge {
+                    claims.keep_for(longest_edit_window(&catalog));
+                    intake.limiter().apply(&settings.limits);
+                }
                 self.catalog.store(Arc::new(catalog));
                 tracing::info!(hash, "reloaded");
                 Ok(hash)
@@ -114,7 +119,6 @@ impl Gateway {
         let catalog = Arc::new(ArcSwap::from_pointee(catalog));
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let lifecycle = Arc::<Lifecycle>::default();
-        let reload = Arc::new(Reload { source, catalog: Arc::clone(&catalog) });
         let store = if settings.roles.contains(&Role::Store) { Some(store(&settings).await?) } else { None };
         let url = store_url(&settings, store.as_ref().map(|store| store.address));
         let (edge, admin_edge) = if settings.roles.contains(&Role::Edge) {
@@ -123,6 +127,9 @@ impl Gateway {
         } else {
             (None, None)
         };
+        let swapped =
+            admin_edge.as_ref().map(|edge| (Arc::clone(&edge.intake), Arc::clone(&edge.readiness.claims)));
+        let reload = Arc::new(Reload { source, catalog: Arc::clone(&catalog), edge: swapped });
         let admin = Admin {
             token: settings.admin.token.clone(),
             lifecycle: Arc::clone(&lifecycle),
@@ -137,14 +144,13 @@ impl Gateway {
     /// Starts everything that is bound, waits for the end, drains.
     async fn serve(self, mut signals: Signals) -> Result<(), Failure> {
         let Self { settings, lifecycle, reload, admin, store, edge, tasks, stop } = self;
-        let (closing, store_stop, forward_stop) =
-            (stop.child_token(), stop.child_token(), stop.child_token());
+        let (closing, forward_stop) = (stop.child_token(), stop.child_token());
         let drain = settings.shutdown.drain;
-        if let Some(store) = store {
-            let Bound { listener, address, serves } = store;
+        let local_store = store.as_ref().map(|store| store.serves.clone());
+        if let Some(Bound { listener, address, serves }) = store {
             announce("store", address);
-            let (key, stop) = (settings.store.key.clone(), store_stop.clone());
-            tasks.spawn(log_end("store", serve_store(listener, serves, key, stop)));
+            let key = settings.store.key.clone();
+            tasks.spawn(log_end("store", serve_store(listener, serves, key, stop.child_token())));
         }
         let doors = TaskTracker::new();
         let mut draining = None;
@@ -181,6 +187,9 @@ impl Gateway {
                 records_left = left,
                 "stopped; what is left on disk is delivered at the next start"
             );
+        }
+        if let Some(store) = local_store {
+            store.close();
         }
         stop.cancel();
         tasks.close();

@@ -1,6 +1,9 @@
 //! `voxgate key new`: makes a secret, prints it once, and the TOML to paste.
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
@@ -27,6 +30,9 @@ pub struct NewKey {
     #[arg(long, value_name = "ACTION,…", value_delimiter = ',', value_parser = action)]
     #[arg(group = "secret", requires = "brand")]
     pub actions: Vec<Action>,
+    /// The configuration it is for; where given, the brand must be there
+    #[arg(long = "config", value_name = "DIR")]
+    pub config: Option<PathBuf>,
     /// What operators call the API key; stands in logs and limits
     #[arg(long, value_name = "NAME", value_parser = id, requires = "actions")]
     pub name: Option<String>,
@@ -45,6 +51,9 @@ pub struct NewKey {
 pub fn run(key: &Key, out: &mut impl Write) -> io::Result<()> {
     let Key::New(new) = key;
     let brand = new.brand.as_deref().unwrap_or("<brand>");
+    if let Some(dir) = &new.config {
+        known(dir, brand)?;
+    }
     if new.token {
         token(out)
     } else if new.link_secret {
@@ -52,6 +61,16 @@ pub fn run(key: &Key, out: &mut impl Write) -> io::Result<()> {
     } else {
         api_key(out, brand, new.name.as_deref(), &new.actions)
     }
+}
+
+/// Whether the configuration has the brand.
+fn known(dir: &Path, brand: &str) -> io::Result<()> {
+    let file = dir.join("brands").join(brand).with_extension("toml");
+    if file.is_file() {
+        return Ok(());
+    }
+    let advice = format!("{} is not there: check --brand and --config", file.display());
+    Err(io::Error::new(io::ErrorKind::NotFound, advice))
 }
 
 fn token(out: &mut impl Write) -> io::Result<()> {

@@ -12,7 +12,7 @@ mod operate;
 mod quarantine;
 mod report;
 mod serve;
-mod store_access;
+pub(crate) mod store_access;
 mod when;
 
 use std::{io::Write, path::PathBuf, process::ExitCode};

@@ -173,7 +173,7 @@ pub struct Claims {
 }
 
 /// `[limits]`: local limits; the shared quotas are in the catalog.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Limits {
     /// Unproven submissions a minute from one source address (IPv6: one /64).
     pub per_address: u32,

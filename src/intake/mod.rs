@@ -90,6 +90,11 @@ impl Intake {
         &self.ledger
     }
 
+    /// Who may submit how much.
+    pub const fn limiter(&self) -> &Limiter {
+        &self.limiter
+    }
+
     /// Takes a submission in. The receipt comes after the fsync; a caller that goes away earlier loses the receipt,
     /// never the answer.
     ///

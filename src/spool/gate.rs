@@ -30,6 +30,9 @@ pub enum Full {
     Closed,
 }
 
+/// A record with a long comment: where this finds no room, the spool is as good as full.
+const ORDINARY_BYTES: usize = 8 * 1024;
+
 /// The bounds, and what is taken of them.
 #[derive(Debug)]
 pub(super) struct Gate {
@@ -84,14 +87,14 @@ impl Gate {
         Ok(room)
     }
 
-    /// What a record of no bytes would be told now.
+    /// What a record of [`ORDINARY_BYTES`] would be told now.
     pub(super) fn state(&self) -> Result<(), Full> {
         self.open_for(0)?;
         let used = self.live.load(Ordering::Relaxed).saturating_add(self.reserved.load(Ordering::Relaxed));
         if self.taken.load(Ordering::Relaxed) >= self.places {
             return Err(Full::Queue);
         }
-        if used.saturating_add(frame_bytes(0) as u64) > self.budget {
+        if used.saturating_add(frame_bytes(ORDINARY_BYTES) as u64) > self.budget {
             return Err(Full::Budget);
         }
         Ok(())

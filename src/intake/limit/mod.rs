@@ -16,6 +16,7 @@ pub use self::shared::Scope;
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
+use arc_swap::ArcSwap;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
@@ -36,11 +37,31 @@ const HOUR: Duration = Duration::from_hours(1);
 /// The limits of this gateway.
 #[derive(Debug)]
 pub struct Limiter {
+    local: ArcSwap<Local>,
+    shared: Arc<Shared>,
+}
+
+/// What this gateway alone counts.
+#[derive(Debug)]
+struct Local {
+    settings: settings::Limits,
     addresses: Sources,
     links: Sources,
     calls: Sources,
     held: Sources,
-    shared: Arc<Shared>,
+}
+
+impl Local {
+    fn new(settings: &settings::Limits) -> Self {
+        let bound = settings.sources;
+        Self {
+            addresses: Sources::new("address", settings.per_address, MINUTE, bound),
+            links: Sources::new("link", settings.per_link, MINUTE, bound),
+            calls: Sources::new("call", settings.per_call, MINUTE, bound),
+            held: Sources::new("held", settings.held_per_hour, HOUR, bound),
+            settings: settings.clone(),
+        }
+    }
 }
 
 impl Limiter {
@@ -52,13 +73,17 @@ impl Limiter {
         tasks: &TaskTracker,
         stop: &CancellationToken,
     ) -> Self {
-        let bound = settings.sources;
         Self {
-            addresses: Sources::new("address", settings.per_address, MINUTE, bound),
-            links: Sources::new("link", settings.per_link, MINUTE, bound),
-            calls: Sources::new("call", settings.per_call, MINUTE, bound),
-            held: Sources::new("held", settings.held_per_hour, HOUR, bound),
+            local: ArcSwap::from_pointee(Local::new(settings)),
             shared: Shared::new(claims, settings.fallback_share, clock, tasks, stop),
+        }
+    }
+
+    /// Takes over what a reload changed of the local limits; what was counted is forgotten then. The share without
+    /// Redis is fixed at start.
+    pub fn apply(&self, settings: &settings::Limits) {
+        if self.local.load().settings != *settings {
+            self.local.store(Arc::new(Local::new(settings)));
         }
     }
 
@@ -66,12 +91,12 @@ impl Limiter {
     ///
     /// # Errors
     /// `rate_limited`, with the time after which there is room again.
-    #[allow(clippy::result_large_err, reason = "a refusal is data, and the caller renders all of it")]
     pub fn check(&self, proof: &Proof) -> Result<Option<QuotaStatus>, Refusal> {
+        let local = self.local.load();
         let (sources, what) = match proof {
-            Proof::Nobody { .. } => (&self.addresses, "address"),
-            Proof::Link { .. } => (&self.links, "link"),
-            Proof::Call { .. } => (&self.calls, "call"),
+            Proof::Nobody { .. } => (&local.addresses, "address"),
+            Proof::Link { .. } => (&local.links, "link"),
+            Proof::Call { .. } => (&local.calls, "call"),
             Proof::Key(_) => return Ok(None),
         };
         sources.take(source(proof, "")).map(Some).map_err(|used_up| {
@@ -95,7 +120,7 @@ impl Limiter {
 
     /// Whether one more answer may be held for this brand and source; counts it if so.
     pub fn may_hold(&self, brand: &str, proof: &Proof) -> bool {
-        self.held.take(source(proof, brand)).is_ok()
+        self.local.load().held.take(source(proof, brand)).is_ok()
     }
 }
 

@@ -8,8 +8,7 @@ use super::people::{context, visit};
 use crate::{
     catalog::{Brand, Catalog},
     channel::{
-        Edge,
-        chat_widget::{self, CorsHeaders},
+        Edge, chat_widget,
         http::{Reply, Request},
         json::{Extras, Fields, decode, finish, problem},
         link,
@@ -70,8 +69,12 @@ pub(in crate::channel::http) async fn beacon(edge: &Edge, request: Request) -> R
         Err(refusal) => (None, Err(edge.intake.refuse(Channel::Chat, None, refusal))),
     };
     let mut reply = finish(result, &trace);
-    if let Some(cors) = brand.and_then(|brand| chat_widget::cors(&brand, origin.as_ref()).ok()) {
-        CorsHeaders::apply(&cors, reply.headers_mut());
+    let cors = match &brand {
+        Some(brand) => chat_widget::cors(brand, origin.as_ref()).ok(),
+        None => chat_widget::cors_of_any(catalog.brands.values().map(AsRef::as_ref), origin.as_ref()),
+    };
+    if let Some(cors) = cors {
+        cors.apply(reply.headers_mut());
     }
     reply
 }

@@ -21,7 +21,7 @@ impl Shared {
     ) -> Option<Idempotency> {
         let live = self.link.live()?;
         let deadline = ticket.deadline(self.timeout);
-        let key = [self.prefix.as_bytes(), b"i:", key].concat();
+        let key = format!("{}i:{}", self.prefix, hex::encode(key));
         let used =
             Used { payload, id, run: ticket.run(), ticket: ticket.number(), at_secs: secs(self.clock.now()) };
         let mut command = redis::cmd("SET");
@@ -36,7 +36,8 @@ impl Shared {
         if known.payload != payload {
             return Some(Idempotency::Other);
         }
-        let written = Written { key: &key, run: known.run, ticket: known.ticket, at_secs: known.at_secs };
+        let written =
+            Written { key: key.as_bytes(), run: known.run, ticket: known.ticket, at_secs: known.at_secs };
         let certainty = self.certainty(&live, &written, deadline).await;
         Some(Idempotency::Same { id: known.id, settled: certainty.on_disk && certainty.newest })
     }

@@ -169,7 +169,7 @@ impl RedisClaims {
     pub(super) async fn lease(&self, counter: &[u8; 16], amount: i64, kept: Duration) -> Option<Leased> {
         let shared = &self.shared;
         let live = shared.link.live()?;
-        let key = [shared.prefix.as_bytes(), b"q:", counter].concat();
+        let key = format!("{}q:{}", shared.prefix, hex::encode(counter));
         let mut pipeline = redis::pipe();
         pipeline.cmd("INCRBY").arg(&key).arg(amount);
         pipeline.cmd("EXPIRE").arg(&key).arg(kept.as_secs().max(1));
