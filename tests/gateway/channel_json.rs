@@ -150,7 +150,7 @@ async fn without_references_the_key_is_the_identity_and_without_both_there_is_no
     assert_eq!(retry["id"], first["id"]);
     let other = gateway.submit(&body(Some("order-2"))).await.receipt(201, "accepted");
     assert_ne!(other["id"], first["id"]);
-    gateway.submit(&body(None)).await.invalid("", "no_identity");
+    gateway.submit(&body(None)).await.problem(422, "no_identity");
     let stored = gateway.store().count(2).await;
     assert!(stored.iter().all(|stored| stored.identity() == Identity::None));
 }

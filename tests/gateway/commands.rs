@@ -36,7 +36,7 @@ async fn a_report_scores_with_intervals_in_three_formats() {
     assert_eq!(row["score"].as_f64(), Some(25.0), "2 promoters less 1 detractor of 4: {row}");
     assert_eq!(row["mean"].as_f64(), Some(6.75), "{row}");
     let (low, high) = (row["low"].as_f64().unwrap(), row["high"].as_f64().unwrap());
-    assert!(-100.0 <= low && low < 25.0 && 25.0 < high && high <= 100.0, "with their intervals: {row}");
+    assert!((-100.0..25.0).contains(&low) && 25.0 < high && high <= 100.0, "with their intervals: {row}");
     for name in ["counts", "provisional", "held"] {
         assert!(!row[name].is_null(), "contract 1 names {name}: {row}");
     }

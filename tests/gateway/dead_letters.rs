@@ -121,7 +121,9 @@ async fn a_refused_record_becomes_a_dead_letter_the_rest_goes_on_and_a_retry_del
         (ledger["delivered"] == 3).then_some(ledger)
     })
     .await;
-    assert_eq!(ledger["dead_lettered"], 0, "{ledger}");
+    assert_eq!(ledger["spooled"], 0, "{ledger}");
+    assert_eq!(edge.metric("voxgate_dead_letters").await, Some(0.0), "none is left: {ledger}");
+    assert!(!on_admin(&edge, &["dead-letters", "list"]).contains("unwanted"));
     tasks.shutdown().await;
 }
 

@@ -51,8 +51,8 @@ async fn one_response_for_each_respondent_and_subject() {
     assert_eq!(changed["id"], first["id"]);
     send(Some("p-1"), Some("a-2"), 5).await.receipt(201, "accepted");
     send(Some("p-2"), Some("a-1"), 5).await.receipt(201, "accepted");
-    send(Some("p-1"), None, 5).await.invalid("", "no_identity");
-    send(None, Some("a-1"), 5).await.invalid("", "no_identity");
+    send(Some("p-1"), None, 5).await.problem(422, "no_identity");
+    send(None, Some("a-1"), 5).await.problem(422, "no_identity");
     let mut keyed = answer(Some("p-1"), None, 5);
     keyed["key"] = json!("k-1");
     let partial = gateway.submit(&keyed).await.receipt(201, "accepted");

@@ -1,7 +1,7 @@
 //! People with a browser: they open the link, fill the form, close the chat.
 
 #[path = "../support/browser.rs"]
-#[allow(dead_code, reason = "the widget's own tests use the rest")]
+#[allow(dead_code, clippy::print_stdout, reason = "shared with the widget's own tests, which use the rest")]
 mod browser;
 
 use fantoccini::{elements::Element, wd::Locator};

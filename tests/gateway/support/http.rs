@@ -85,15 +85,6 @@ impl Reply {
         problem
     }
 
-    /// A problem with values, one of which has this pointer and code.
-    #[track_caller]
-    pub(crate) fn invalid(&self, pointer: &str, code: &str) {
-        let problem = self.problem(422, "invalid");
-        let errors = problem["errors"].as_array().unwrap();
-        let named = errors.iter().any(|error| error["pointer"] == pointer && error["code"] == code);
-        assert!(named, "all of it, by pointer: {pointer} {code} is not named: {problem}");
-    }
-
     /// A page for a person, after a check of its status.
     #[track_caller]
     pub(crate) fn page(&self, status: u16) -> &str {

@@ -6,6 +6,7 @@ mod gateway;
 mod http;
 mod links;
 mod logs;
+mod plan;
 mod redis;
 mod store;
 mod submissions;
@@ -14,9 +15,10 @@ mod wait;
 
 pub(crate) use self::{
     cli::{Cli, voxgate, voxgate_alone},
-    gateway::{Gateway, Plan},
+    gateway::Gateway,
     http::{Reply, client, form},
-    links::{Made, MailLink, make_link, path_of, plain_link},
+    links::{MailLink, make_link, path_of, plain_link},
+    plan::Plan,
     redis::{Redis, RedisCluster, free_port},
     store::{StoreReader, answer, score_on, text_on},
     submissions::{collector, nps, nps_message, with_key},
