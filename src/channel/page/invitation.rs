@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::{Context, Fields};
 use crate::{
     catalog::{Brand, Catalog},
-    channel::link::{OpenedToken, parse_respondent},
+    channel::link::OpenedToken,
     clock::Timestamp,
     intake::{Country, Given, Proof, Reference, Respondent, Subject, Submission, SubmissionKey},
     outcome::{Problem, Reason, Refusal},
@@ -55,20 +55,16 @@ impl References {
     /// All that cannot be read.
     pub(crate) fn read(fields: &Fields, context: &Context<'_>) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
-        let bad = |pointer, form| Problem::new(pointer, Reason::BadReference, form);
-        let interaction = fields.get("interaction").map(|text| {
-            Reference::parse(text).ok_or_else(|| bad("/interaction", format!("give {}", Reference::FORM)))
-        });
-        let respondent =
-            fields.get("respondent").map(|text| parse_respondent(text, "/respondent", context.identity_key));
-        let subject = fields.get("subject").map(|text| {
-            let form = || format!("give KIND:REF, each {}", Reference::FORM);
-            Subject::parse(text).ok_or_else(|| bad("/subject", form()))
-        });
         let references = Self {
-            interaction: keep(interaction, &mut problems),
-            respondent: keep(respondent, &mut problems),
-            subject: keep(subject, &mut problems),
+            interaction: read(fields, "interaction", &mut problems, |text| {
+                Reference::parse(text).ok_or((Reason::BadReference, Reference::FORM))
+            }),
+            respondent: read(fields, "respondent", &mut problems, |text| {
+                Respondent::named(text, context.identity_key)
+            }),
+            subject: read(fields, "subject", &mut problems, |text| {
+                Subject::parse(text).ok_or((Reason::BadReference, Subject::FORM))
+            }),
         };
         if problems.is_empty() { Ok(references) } else { Err(problems) }
     }
@@ -83,8 +79,15 @@ impl References {
     }
 }
 
-fn keep<T>(read: Option<Result<T, Problem>>, problems: &mut Vec<Problem>) -> Option<T> {
-    read?.map_err(|problem| problems.push(problem)).ok()
+fn read<T>(
+    fields: &Fields,
+    name: &str,
+    problems: &mut Vec<Problem>,
+    parse: impl FnOnce(&str) -> Result<T, (Reason, &'static str)>,
+) -> Option<T> {
+    let wrong =
+        |(reason, form)| problems.push(Problem::new(format!("/{name}"), reason, format!("must be {form}")));
+    parse(fields.get(name)?).map_err(wrong).ok()
 }
 
 impl Invitation {
