@@ -9,7 +9,7 @@ use crate::{
     clock::Timestamp,
     intake::{Country, Given, Proof, Reference, Respondent, Subject, Submission, SubmissionKey},
     outcome::{Problem, Reason, Refusal},
-    survey::{Channel, Language, Rule, Survey},
+    survey::{Channel, Language, RESERVED_IDS, Rule, Survey},
 };
 
 /// Who is asked what, and who vouches for it.
@@ -181,7 +181,7 @@ impl Invitation {
         submission.attributes.clone_from(&self.attributes);
         submission.test = self.test;
         submission.hold = self.expired.then_some(Reason::LinkExpired);
-        submission.answers = answers(&self.survey, fields);
+        (submission.answers, submission.problems) = answers(&self.survey, fields);
         submission
     }
 
@@ -217,30 +217,41 @@ pub(crate) fn form_key(fields: &Fields) -> SubmissionKey {
     SubmissionKey { text, strict: false }
 }
 
-/// Fields that are no answers.
-const RESERVED: [&str; 10] =
-    ["interaction", "respondent", "subject", "token", "lang", "next", "key", "website", "change", "attempt"];
+type Field = (String, String);
 
-/// The fields that answer a question; the last of several counts. Blank is not answered, but where a form must have a
-/// score and sends the field without one, its person is asked again. Foreign fields (submit buttons, trackers) are left
-/// out, unless nothing else was sent: then the refusal shall name them.
-fn answers(survey: &Survey, fields: &Fields) -> Vec<(String, Given)> {
-    let mut known: Vec<(String, Given)> = Vec::new();
-    let mut foreign = Vec::new();
-    for (name, value) in &fields.0 {
-        let question = survey.question(name);
-        let is_question = question.is_some();
-        let may_be_blank =
-            !question.is_some_and(|question| question.required && question.kind.scale().is_some());
-        if (value.trim().is_empty() && may_be_blank) || (!is_question && RESERVED.contains(&name.as_str())) {
+/// The fields that answer a question, and what is wrong with them. Blank is not answered, but where a form must have a
+/// score and sends the field without one, its person is asked again. Of several texts the last counts; of several
+/// scores nobody knows which was meant. Foreign fields (submit buttons, trackers) are left out, unless nothing else was
+/// sent: then the refusal shall name them.
+fn answers(survey: &Survey, fields: &Fields) -> (Vec<(String, Given)>, Vec<Problem>) {
+    let (mut known, mut foreign): (Vec<Field>, Vec<Field>) = Default::default();
+    let mut problems = Vec::new();
+    for field @ (name, value) in &fields.0 {
+        let is_blank = value.trim().is_empty();
+        let Some(question) = survey.question(name) else {
+            if !is_blank && !RESERVED_IDS.contains(&name.as_str()) {
+                keep_last(&mut foreign, field);
+            }
+            continue;
+        };
+        let is_scored = question.kind.scale().is_some();
+        let earlier = known.iter().find(|(id, _)| id == name).map(|(_, earlier)| earlier.trim());
+        if is_blank && !(question.required && is_scored && earlier.is_none()) {
             continue;
         }
-        let answer = (name.clone(), Given::Typed(value.clone()));
-        let list = if is_question { &mut known } else { &mut foreign };
-        match list.iter_mut().find(|(other, _)| other == name) {
-            Some(earlier) => *earlier = answer,
-            None => list.push(answer),
+        if is_scored && earlier.is_some_and(|earlier| !earlier.is_empty() && earlier != value.trim()) {
+            let detail = "is given more than once, with different values; give one";
+            problems.push(Problem::new(format!("/answers/{name}"), Reason::WrongType, detail));
         }
+        keep_last(&mut known, field);
     }
-    if known.is_empty() { foreign } else { known }
+    let fields = if known.is_empty() { foreign } else { known };
+    (fields.into_iter().map(|(name, value)| (name, Given::Typed(value))).collect(), problems)
+}
+
+fn keep_last(fields: &mut Vec<Field>, (name, value): &Field) {
+    match fields.iter_mut().find(|(earlier, _)| earlier == name) {
+        Some((_, earlier)) => earlier.clone_from(value),
+        None => fields.push((name.clone(), value.clone())),
+    }
 }
