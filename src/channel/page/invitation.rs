@@ -9,7 +9,7 @@ use crate::{
     clock::Timestamp,
     intake::{Country, Given, Proof, Reference, Respondent, Subject, Submission, SubmissionKey},
     outcome::{Problem, Reason, Refusal},
-    survey::{Channel, Language, Rule, Survey},
+    survey::{Channel, Language, Question, Rule, Survey},
 };
 
 /// Who is asked what, and who vouches for it.
@@ -179,6 +179,7 @@ impl Invitation {
         submission.test = self.test;
         submission.hold = self.expired.then_some(Reason::LinkExpired);
         submission.answers = answers(&self.survey, fields);
+        submission.problems = unanswered(&self.survey, fields);
         submission
     }
 
@@ -218,18 +219,30 @@ pub(crate) fn form_key(fields: &Fields) -> SubmissionKey {
 const RESERVED: [&str; 10] =
     ["interaction", "respondent", "subject", "token", "lang", "next", "key", "website", "change", "attempt"];
 
-/// The fields that answer a question; the last of several counts. Blank is not answered, but where a form must have a
-/// score and sends the field without one, its person is asked again. Foreign fields (submit buttons, trackers) are left
+/// A form that asks for a score and sends the field without one asks its person again; one without the field does not
+/// ask for it.
+fn unanswered(survey: &Survey, fields: &Fields) -> Vec<Problem> {
+    let is_blank = |question: &&Question| {
+        let sent = fields.0.iter().rfind(|(name, _)| *name == question.id);
+        question.required
+            && question.kind.scale().is_some()
+            && sent.is_some_and(|(_, value)| value.trim().is_empty())
+    };
+    let problem = |question: &Question| {
+        let pointer = format!("/answers/{}", question.id);
+        Problem::new(pointer, Reason::Missing, "the form asks for a score and was sent without one")
+    };
+    survey.questions.iter().filter(is_blank).map(problem).collect()
+}
+
+/// The fields that answer a question; the last of several counts. Foreign fields (submit buttons, trackers) are left
 /// out, unless nothing else was sent: then the refusal shall name them.
 fn answers(survey: &Survey, fields: &Fields) -> Vec<(String, Given)> {
     let mut known: Vec<(String, Given)> = Vec::new();
     let mut foreign = Vec::new();
     for (name, value) in &fields.0 {
-        let question = survey.question(name);
-        let is_question = question.is_some();
-        let may_be_blank =
-            !question.is_some_and(|question| question.required && question.kind.scale().is_some());
-        if (value.trim().is_empty() && may_be_blank) || (!is_question && RESERVED.contains(&name.as_str())) {
+        let is_question = survey.question(name).is_some();
+        if value.trim().is_empty() || (!is_question && RESERVED.contains(&name.as_str())) {
             continue;
         }
         let answer = (name.clone(), Given::Typed(value.clone()));

@@ -108,7 +108,7 @@ impl Form {
             _ => page::form_key(fields),
         });
         let mut submission = self.invitation.submission(fields, key);
-        submission.problems.clone_from(&self.problems);
+        submission.problems.extend(self.problems.iter().cloned());
         if fields.get(HONEYPOT).is_some() && self.invitation.survey.question(HONEYPOT).is_none() {
             submission.hold = submission.hold.or(Some(Reason::Suspicious));
         }
