@@ -20,7 +20,7 @@ pub(super) fn run(args: Serve) -> Result<ExitCode, Failure> {
     if std::io::stdout().is_terminal() {
         drop(write!(std::io::stdout(), "{}", welcome(&settings, &catalog)));
     }
-    let source = ConfigSource { dir: args.config.dir, overrides: args.overrides, env: environment() };
+    let source = ConfigSource { dir: args.config.config, overrides: args.overrides, env: environment() };
     block_on(gateway::run(settings, catalog, source))?;
     Ok(ExitCode::SUCCESS)
 }
