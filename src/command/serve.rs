@@ -4,9 +4,10 @@ use std::{io::IsTerminal, io::Write, process::ExitCode};
 
 use super::{Serve, block_on};
 use crate::{
+    admin::ConfigSource,
     catalog::Catalog,
     config::{Loaded, Settings, environment},
-    gateway::{self, ConfigSource},
+    gateway,
     lifecycle::Failure,
     telemetry,
 };
