@@ -8,18 +8,24 @@
 
 mod metrics;
 mod ready;
+mod reload;
 mod routes;
 mod server;
 mod spool;
 
 pub(crate) use self::spool::{letter, retry};
-pub use self::{metrics::Metrics, ready::Readiness, server::serve, spool::SpoolView};
+pub use self::{
+    metrics::Metrics,
+    ready::Readiness,
+    reload::{ConfigSource, Reload},
+    server::serve,
+    spool::SpoolView,
+};
 
 use std::sync::Arc;
 
 use crate::{
-    catalog::Secret, clock::Clock, forward::DeadLetters, gateway::Reload, intake::Intake,
-    lifecycle::Lifecycle, spool::Spool,
+    catalog::Secret, clock::Clock, forward::DeadLetters, intake::Intake, lifecycle::Lifecycle, spool::Spool,
 };
 
 /// What the admin listener can see and do.

@@ -65,6 +65,12 @@ impl Catalog {
         self.brands.get(id)
     }
 
+    /// The longest time for which any survey's given answer may change.
+    pub fn longest_edit_window(&self) -> Duration {
+        let surveys = self.surveys.values().flat_map(BTreeMap::values);
+        surveys.map(|survey| survey.edit_window).max().unwrap_or_default()
+    }
+
     /// A brand's survey.
     pub fn survey(&self, brand: &str, id: &str) -> Option<&Arc<Survey>> {
         self.surveys.get(brand)?.get(id)

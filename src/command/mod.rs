@@ -74,14 +74,14 @@ struct Serve {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ConfigDir {
     /// The configuration's directory
-    #[arg(long = "config", value_name = "DIR", default_value = "gateway-config")]
-    pub(crate) dir: PathBuf,
+    #[arg(long = "config", value_name = "DIR", default_value = "gateway-config", global = true)]
+    pub(crate) config: PathBuf,
 }
 
 impl ConfigDir {
     /// Reads the configuration; warnings are for `check`.
     fn load(&self, overrides: &Overrides) -> Result<Loaded, Failure> {
-        config::load(&self.dir, overrides, &config::environment()).map_err(|problems| {
+        config::load(&self.config, overrides, &config::environment()).map_err(|problems| {
             let count = problems.problems.len();
             Failure::Configuration(format!(
                 "{problems}\n{count} problem(s) in the configuration; nothing was started"

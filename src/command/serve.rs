@@ -4,9 +4,10 @@ use std::{io::IsTerminal, io::Write, process::ExitCode};
 
 use super::{Serve, block_on};
 use crate::{
+    admin::ConfigSource,
     catalog::Catalog,
     config::{Loaded, Settings, environment},
-    gateway::{self, ConfigSource},
+    gateway,
     lifecycle::Failure,
     telemetry,
 };
@@ -20,7 +21,7 @@ pub(super) fn run(args: Serve) -> Result<ExitCode, Failure> {
     if std::io::stdout().is_terminal() {
         drop(write!(std::io::stdout(), "{}", welcome(&settings, &catalog)));
     }
-    let source = ConfigSource { dir: args.config.dir, overrides: args.overrides, env: environment() };
+    let source = ConfigSource { dir: args.config.config, overrides: args.overrides, env: environment() };
     block_on(gateway::run(settings, catalog, source))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,6 +1,10 @@
 //! One stream to the store, from its opening to its end.
 
-use std::{collections::VecDeque, sync::atomic::Ordering, time::Duration};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http::uri::PathAndQuery;
@@ -70,7 +74,7 @@ struct Sent {
 
 pub(super) struct Session<'a> {
     spool: &'a Spool,
-    letters: &'a DeadLetters,
+    letters: &'a Arc<DeadLetters>,
     settings: &'a settings::Store,
     clock: &'a Clock,
     state: &'a ForwardState,
@@ -82,7 +86,7 @@ pub(super) struct Session<'a> {
 impl<'a> Session<'a> {
     pub(super) const fn new(
         spool: &'a Spool,
-        letters: &'a DeadLetters,
+        letters: &'a Arc<DeadLetters>,
         settings: &'a settings::Store,
         clock: &'a Clock,
         state: &'a ForwardState,
@@ -165,7 +169,7 @@ impl<'a> Session<'a> {
         let sent = self.on_the_way.iter_mut().find(|sent| sent.sequence == ack.sequence);
         sent.ok_or(SessionError::Confused)?.refused = Some(ack.refused);
         while let Some(front) = self.on_the_way.pop_front_if(|front| front.refused.is_some()) {
-            let dead = self.bury(&front)?;
+            let dead = self.bury(&front).await?;
             self.observe_lag(&front.batch);
             self.spool.advance(front.batch.last, dead).map_err(SessionError::Cursor)?;
             self.delivered = true;
@@ -183,7 +187,7 @@ impl<'a> Session<'a> {
     }
 
     /// Keeps the refused records of a batch; says how many were not kept before.
-    fn bury(&self, sent: &Sent) -> Result<u64, SessionError> {
+    async fn bury(&self, sent: &Sent) -> Result<u64, SessionError> {
         let mut dead = 0;
         for refused in sent.refused.iter().flatten() {
             let place = usize::try_from(refused.index).unwrap_or(usize::MAX);
@@ -194,16 +198,17 @@ impl<'a> Session<'a> {
                 detail = refused.detail,
                 "the store refused a record; it is in the dead letters (`voxgate dead-letters list`)"
             );
-            let kept = self.letters.keep(
-                *sequence,
-                record.clone(),
-                &refused.code,
-                &refused.detail,
-                self.clock.now(),
-            );
-            dead += u64::from(kept.map_err(SessionError::DeadLetter)? == Kept::New);
+            dead += u64::from(self.keep(*sequence, record.clone(), refused.clone()).await? == Kept::New);
         }
         Ok(dead)
+    }
+
+    /// Waits for the disk off the async threads.
+    async fn keep(&self, sequence: u64, record: Bytes, refused: Refused) -> Result<Kept, SessionError> {
+        let (letters, at) = (Arc::clone(self.letters), self.clock.now());
+        let Refused { code, detail, .. } = refused;
+        let kept = tokio::task::spawn_blocking(move || letters.keep(sequence, record, &code, &detail, at));
+        kept.await.map_err(|_| SessionError::Closed)?.map_err(SessionError::DeadLetter)
     }
 }
 

@@ -14,6 +14,8 @@ mod order;
 mod record;
 mod respondent;
 mod submission;
+#[cfg(test)]
+mod tests;
 mod validate;
 
 pub use self::{

@@ -96,7 +96,7 @@ impl Rig {
         let Self { data, spool, clock, .. } = self;
         drop(spool);
         harm(data.path());
-        let (spool, found) = Spool::open_on(disk, data.path(), settings, clock.clone()).unwrap();
+        let (spool, found) = open_when_let_go(&disk, data.path(), settings, &clock);
         Self { data, spool, runs: Runs::default(), clock, found }
     }
 
@@ -139,6 +139,25 @@ fn copy_dir(from: &Path, to: &Path) {
             copy_dir(&entry.path(), &target);
         } else {
             std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+/// Opens a directory whose lock was dropped just now. A process that another test starts in this moment has the lock
+/// open too, until it becomes what it is to be.
+fn open_when_let_go(
+    disk: &Arc<dyn Disk>,
+    data: &Path,
+    settings: &settings::Spool,
+    clock: &Clock,
+) -> (Spool, Recovery) {
+    let begun = std::time::Instant::now();
+    loop {
+        match Spool::open_on(Arc::clone(disk), data, settings, clock.clone()) {
+            Err(OpenError::Locked(_)) if begun.elapsed() < Duration::from_secs(10) => {
+                std::thread::yield_now()
+            }
+            opened => return opened.unwrap(),
         }
     }
 }

@@ -16,6 +16,7 @@ mod merge;
 mod page;
 mod readers;
 mod record;
+mod serve;
 mod sqlite;
 mod summary;
 mod watch;
@@ -27,6 +28,7 @@ pub use self::{
     client::{Client, ConnectError, IDENTITY_KEY_METADATA, connect},
     grpc::{Service, service},
     hash::RecordHash,
+    serve::serve,
     sqlite::OpenError,
     summary::{Interval, interval},
 };

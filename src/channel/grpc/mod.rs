@@ -2,6 +2,10 @@
 
 mod decode;
 mod render;
+mod serve;
 mod service;
 
-pub use self::service::Collector;
+pub use self::{
+    serve::{ServeError, serve},
+    service::Collector,
+};

@@ -88,7 +88,10 @@ impl Server {
         graceful: &GracefulShutdown,
     ) -> impl Future<Output = ()> + use<> {
         let server = Arc::clone(&self);
+        let spoken = CancellationToken::new();
+        let silence = silent(spoken.clone(), self.edge.settings.http.header_timeout);
         let service = service_fn(move |request| {
+            spoken.cancel();
             let server = Arc::clone(&server);
             async move { Ok::<_, Infallible>(server.answer(request, peer).await) }
         });
@@ -100,8 +103,11 @@ impl Server {
             if let Err(error) = nodelay {
                 tracing::debug!(%error, "TCP_NODELAY could not be set");
             }
-            if let Err(error) = watched.await {
-                tracing::debug!(%error, "a connection broke off");
+            tokio::select! {
+                () = silence => {}
+                ended = watched => if let Err(error) = ended {
+                    tracing::debug!(%error, "a connection broke off");
+                }
             }
         }
     }
@@ -109,5 +115,13 @@ impl Server {
     async fn answer(&self, request: http::Request<Incoming>, peer: SocketAddr) -> Reply {
         let source = self.proxies.source(peer.ip(), request.headers());
         routes::answer(&self.edge, Request::new(request, source)).await
+    }
+}
+
+/// Ends when a connection has not sent the head of its first request in time. The protocol's own timer starts only once
+/// it is known which protocol is spoken.
+async fn silent(spoken: CancellationToken, header_timeout: Duration) {
+    if tokio::time::timeout(header_timeout, spoken.cancelled()).await.is_ok() {
+        std::future::pending::<()>().await;
     }
 }

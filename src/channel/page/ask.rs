@@ -135,9 +135,9 @@ fn asked(sheet: &Sheet, asking: &Asking<'_>, place: usize, question: &Question) 
 fn error(problem: &Problem, kind: Kind, typed: &str, words: &super::Words) -> String {
     match problem.reason {
         Reason::TextTooLong => words.too_long.to_owned(),
+        Reason::Missing => words.choose.to_owned(),
         // Given twice.
         Reason::WrongType => words.not_readable.to_owned(),
-        _ if typed.is_empty() => words.choose.to_owned(),
         _ if kind == Kind::Text => words.not_readable.to_owned(),
         _ => words.off_scale.replace("{value}", &typed.chars().take(40).collect::<String>()),
     }

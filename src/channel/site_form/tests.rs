@@ -109,7 +109,6 @@ async fn foreign_fields_are_left_out_unless_nothing_else_was_sent() {
         given.unwrap().answers.into_iter().map(|(name, _)| name).collect::<Vec<_>>()
     };
     assert_eq!(names(given(&desk, "recommend=9&submit=Go&utm=x&reason=").await), ["recommend"]);
-    assert_eq!(names(given(&desk, "recommend=&reason=slow").await), ["recommend", "reason"], "asked again");
     assert_eq!(names(given(&desk, "recomend=9&interaction=t-1").await), ["recomend"]);
     assert!(names(given(&desk, "interaction=t-1&lang=de").await).is_empty());
 }
@@ -153,4 +152,20 @@ async fn a_plain_form_that_must_wait_is_given_a_key_so_that_trying_twice_is_not_
     assert_eq!(key.len(), 32);
     let (_, given) = desk.send(FORM, &format!("recommend=9&key={key}&attempt=1"), accepted()).await;
     assert_eq!(given.unwrap().key.unwrap().text, key);
+}
+
+#[tokio::test]
+async fn a_form_that_asks_for_a_score_and_sends_none_asks_again_and_one_that_does_not_ask_is_taken() {
+    let desk = Desk::default();
+    for (form, asks_again) in [
+        ("recommend=&reason=slow", true),
+        ("recommend=9&recommend=", true),
+        ("recommend=&recommend=9", false),
+        ("reason=slow", false),
+        ("recommend=9&reason=", false),
+    ] {
+        let problems = given(&desk, form).await.unwrap().problems;
+        let pointers: Vec<_> = problems.iter().map(|problem| problem.pointer.as_str()).collect();
+        assert_eq!(pointers == ["/answers/recommend"], asks_again, "{form}: {pointers:?}");
+    }
 }

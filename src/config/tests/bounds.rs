@@ -14,7 +14,7 @@ fn each_setting_is_taken_at_its_bound_and_refused_one_beyond() {
     for (name, good, bad) in [
         ("VOXGATE_HTTP_CONNECTIONS", "1", "0"),
         ("VOXGATE_HTTP_BATCH_ITEMS", "100000", "100001"),
-        ("VOXGATE_HTTP_HEADER_TIMEOUT", "1 s", "999 ms"),
+        ("VOXGATE_HTTP_HEADER_TIMEOUT", "100 ms", "99 ms"),
         ("VOXGATE_HTTP_REQUEST_TIMEOUT", "1h", "3601s"),
         ("VOXGATE_HTTP_BODY_BYTES", "16 KiB", "16383 B"),
         ("VOXGATE_HTTP_BODY_BYTES", "16 MiB", "16777217"),
@@ -27,7 +27,7 @@ fn each_setting_is_taken_at_its_bound_and_refused_one_beyond() {
         ("VOXGATE_LIMITS_FALLBACK_SHARE", "1", "1.01"),
         ("VOXGATE_LIMITS_FALLBACK_SHARE", "0.001", "0"),
         ("VOXGATE_LIMITS_PER_BRAND", "1 / 1s", "0 / 1s"),
-        ("VOXGATE_LIMITS_PER_BRAND", "1 / 31d", "1 / 32d"),
+        ("VOXGATE_LIMITS_PER_BRAND", "1 / 366d", "1 / 367d"),
         ("VOXGATE_SPOOL_BUDGET", "256 KiB", "255 KiB"),
         ("VOXGATE_SPOOL_KEEP_DELIVERED", "366d", "367d"),
         ("VOXGATE_TRUSTED_PROXIES", "10.0.0.0/8, ::1/128, 192.0.2.7", "::1/129"),

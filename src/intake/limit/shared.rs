@@ -107,8 +107,8 @@ impl Shared {
     ) -> Result<Option<QuotaStatus>, Refusal> {
         let mut tightest: Option<QuotaStatus> = None;
         let mut taken = Vec::with_capacity(quotas.len());
-        // Once Redis was waited for in vain, it is not waited for again.
-        let mut away = false;
+        // Once Redis was waited for in vain, it is not waited for again; one slow reply is not yet that.
+        let mut away = !self.claims.is_up();
         for (scope, quota) in quotas {
             let state = self.state(scope, *quota);
             match self.take(&state, &mut away).await {
@@ -134,6 +134,7 @@ impl Shared {
         state: &Arc<State>,
         away: &mut bool,
     ) -> Result<(QuotaStatus, Origin), Refusal> {
+        let mut missed = 0;
         for _ in 0..TRIES {
             match state.take(self.clock.now()) {
                 Taken::Admitted { status, prefetch } => {
@@ -144,7 +145,10 @@ impl Shared {
                 }
                 Taken::UsedUp => return Err(state.refusal(self.clock.now())),
                 Taken::NoLease if *away => break,
-                Taken::NoLease => *away = !self.lease_for(state).await,
+                Taken::NoLease => {
+                    missed += u32::from(!self.lease_for(state).await);
+                    *away = missed > 1 || !self.claims.is_up();
+                }
             }
         }
         let now = self.clock.now();

@@ -6,7 +6,7 @@ use tonic::Status;
 use crate::{clock::Timestamp, proto::store::v1::SummarizeRequest};
 
 /// Groups in one summary; each multiplies the rows.
-const GROUPS: usize = 8;
+const GROUPS: usize = 16;
 
 /// What a summary is asked for.
 #[derive(Clone, Debug)]

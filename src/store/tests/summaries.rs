@@ -116,7 +116,7 @@ async fn a_group_or_zone_that_is_none_is_refused_with_what_would_be_right() {
     for request in [
         by(&["weekday"]),
         by(&["attribute:"]),
-        by(&["day"; 9]),
+        by(&["day"; 17]),
         SummarizeRequest { time_zone: "Europe/Zuerich".into(), ..by(&[]) },
         SummarizeRequest { since: Some(NOW.to_proto()), until: Some(NOW.to_proto()), ..by(&[]) },
     ] {

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use http::request::Parts;
+use http::{Method, request::Parts};
 
 use crate::{
     catalog::Catalog,
@@ -53,7 +53,12 @@ pub(in crate::channel::http) async fn link_post(edge: &Edge, request: Request) -
 /// A path that leads nowhere, opened by a person.
 pub(in crate::channel::http) fn no_page(edge: &Edge, request: &Request) -> Reply {
     let catalog = edge.catalog.load_full();
-    let refusal = Refusal::new(Reason::NotFound, "there is no such page");
+    let mut refusal = Refusal::new(Reason::NotFound, "there is no such page");
+    if *request.method() == Method::POST {
+        let channel =
+            if request.parts.uri.path().starts_with("/f/") { Channel::Form } else { Channel::Email };
+        refusal = edge.intake.refuse(channel, None, refusal);
+    }
     page::refused(&context(edge, &catalog), &visit(&request.parts, request.source), None, &refusal)
 }
 

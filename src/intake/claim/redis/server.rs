@@ -4,6 +4,7 @@ use std::{
     net::TcpListener,
     path::Path,
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
     time::{Duration, Instant},
 };
 
@@ -27,13 +28,21 @@ impl Server {
 
     /// A server with further arguments.
     pub(crate) fn start_with(arguments: &[&str]) -> Self {
+        Self::start_as(|| arguments.iter().map(|argument| (*argument).to_owned()).collect())
+    }
+
+    /// A server with arguments that are chosen anew for each try: another process may take a free port before the
+    /// server does.
+    fn start_as(arguments: impl Fn() -> Vec<String>) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let port = free_port();
-        let arguments: Vec<_> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
-        let child = spawn(port, &arguments, directory.path());
-        let server = Self { child, port, arguments, directory };
-        server.wait_until_up();
-        server
+        for _ in 0..20 {
+            let (port, arguments) = (free_port(), arguments());
+            let mut child = spawn(port, &arguments, directory.path());
+            if came_up(&mut child, port) {
+                return Self { child, port, arguments, directory };
+            }
+        }
+        panic!("no free port for a redis-server in twenty tries");
     }
 
     pub(crate) fn url(&self) -> String {
@@ -66,7 +75,7 @@ impl Server {
     /// Starts it again on the same port, empty.
     pub(crate) fn restart(&mut self) {
         self.child = spawn(self.port, &self.arguments, self.directory.path());
-        self.wait_until_up();
+        assert!(came_up(&mut self.child, self.port), "it did not come back on its port");
     }
 
     /// Listens on another port from now on, with all that it holds.
@@ -82,10 +91,6 @@ impl Server {
     fn signal(&self, signal: &str) {
         let status = Command::new("kill").arg(signal).arg(self.child.id().to_string()).status().unwrap();
         assert!(status.success());
-    }
-
-    fn wait_until_up(&self) {
-        wait(|| self.cli(&["PING"]) == "PONG");
     }
 }
 
@@ -104,17 +109,12 @@ pub(crate) struct Cluster {
 impl Cluster {
     pub(crate) fn start() -> Self {
         let node = || {
-            let bus = free_port().to_string();
-            Server::start_with(&[
-                "--cluster-enabled",
-                "yes",
-                "--cluster-port",
-                &bus,
-                "--cluster-node-timeout",
-                "1000",
-                "--cluster-require-full-coverage",
-                "no",
-            ])
+            Server::start_as(|| {
+                let words =
+                    "--cluster-enabled yes --cluster-node-timeout 1000 --cluster-require-full-coverage no";
+                let bus = ["--cluster-port".to_owned(), free_port().to_string()];
+                words.split(' ').map(str::to_owned).chain(bus).collect()
+            })
         };
         let servers: Vec<_> = std::iter::repeat_with(node).take(6).collect();
         let addresses: Vec<_> = servers.iter().map(Server::address).collect();
@@ -161,9 +161,27 @@ pub(crate) fn wait(mut holds: impl FnMut() -> bool) {
     }
 }
 
+/// Whether our own server answers; false when it gave up.
+fn came_up(child: &mut Child, port: u16) -> bool {
+    let mut gave_up = false;
+    wait(|| {
+        gave_up = child.try_wait().unwrap().is_some();
+        gave_up || cli(port, &["INFO", "server"]).contains(&format!("process_id:{}\r", child.id()))
+    });
+    !gave_up
+}
+
+/// A port that is free now. Below the ephemeral range, so that no outgoing connection takes it in between.
 fn free_port() -> u16 {
-    // Cluster bus ports may be any, so that all are free ones.
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let step = NEXT.fetch_add(1, Ordering::Relaxed);
+        let port = 2_000 + (std::process::id().wrapping_mul(61).wrapping_add(step)) % 12_000;
+        let port = u16::try_from(port).unwrap();
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 fn spawn(port: u16, arguments: &[String], directory: &Path) -> Child {

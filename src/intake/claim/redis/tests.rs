@@ -469,7 +469,7 @@ async fn an_idempotency_key_is_known_at_every_gateway() {
     })
     .await;
     assert_eq!(used(&two, [2; 8], 2).await, Idempotency::Other);
-    let kept: i64 = server.cli(&["PTTL", &format!("vg:i:{}", "\u{5}".repeat(16))]).parse().unwrap();
+    let kept: i64 = server.cli(&["PTTL", &format!("vg:i:{}", "05".repeat(16))]).parse().unwrap();
     assert!((86_000_000..=86_400_000).contains(&kept), "{kept}");
     drop(server);
     until(async || (used(&one, [1; 8], 1).await == Idempotency::Unknown).then_some(())).await;

@@ -1,0 +1,138 @@
+//! Opens what the roles stand on, and binds their listeners.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use arc_swap::ArcSwap;
+use tokio::net::TcpListener;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{Bound, Conflicts, EdgeParts};
+use crate::{
+    admin::{AdminEdge, Readiness},
+    catalog::Catalog,
+    channel::{Edge, grpc::Collector},
+    clock::Clock,
+    config::Settings,
+    forward::{DeadLetters, Forward, StoreAddress},
+    intake::{
+        self, Intake,
+        claim::{Claims, ConnectError},
+        limit::Limiter,
+    },
+    lifecycle::Failure,
+    spool::Spool,
+    store::{self, Store},
+};
+
+pub(super) async fn store(settings: &Settings) -> Result<Bound<Store>, Failure> {
+    create_data_dir(settings)?;
+    let path = settings.data.join("store.sqlite");
+    let fingerprint = settings.identity_key.fingerprint();
+    let opened = Store::open(&path, Clock::System, &fingerprint);
+    let store = opened.map_err(|error| match error {
+        store::OpenError::IdentityKey { .. } => Failure::Configuration(error.to_string()),
+        _ => Failure::Unavailable(format!("the store at {} cannot be opened: {error}", path.display())),
+    })?;
+    bind("store", settings.store.listen, store).await
+}
+
+/// The store this edge sends to: the configured one, else the local one, else the one that `--store` names by address.
+pub(super) fn store_url(settings: &Settings, local: Option<SocketAddr>) -> String {
+    let address = || format!("http://{}", local.unwrap_or(settings.store.listen));
+    settings.store.url.clone().unwrap_or_else(address)
+}
+
+pub(super) async fn edge(
+    settings: &Arc<Settings>,
+    catalog: &Arc<ArcSwap<Catalog>>,
+    store_url: String,
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+) -> Result<(EdgeParts, AdminEdge), Failure> {
+    let clock = Clock::System;
+    create_data_dir(settings)?;
+    let spool = open_spool(settings, &clock)?;
+    let letters = DeadLetters::open(&settings.data, settings.store.dead_letters)
+        .map_err(|error| Failure::Unavailable(format!("the dead letters cannot be opened: {error}")))?;
+    let letters = Arc::new(letters);
+    let claims = claims(settings, &spool, &clock, tasks, stop).await?;
+    claims.keep_for(catalog.load().longest_edit_window());
+    let limiter = Limiter::new(&settings.limits, Arc::clone(&claims), clock.clone(), tasks, stop);
+    let intake = Intake::new(
+        settings,
+        Arc::clone(catalog),
+        limiter,
+        Arc::clone(&claims),
+        spool.clone(),
+        clock.clone(),
+    );
+    let intake = Arc::new(intake);
+    let address = StoreAddress { url: store_url, fingerprint: settings.identity_key.fingerprint() };
+    let forward =
+        Forward::new(spool.clone(), Arc::clone(&letters), address, settings.store.clone(), clock.clone());
+    let forwarded = forward.state();
+    let readiness =
+        Readiness { claims: Arc::clone(&claims), forward: Arc::clone(&forwarded), spool: spool.clone() };
+    let admin = AdminEdge {
+        intake: Arc::clone(&intake),
+        spool: spool.clone(),
+        letters,
+        readiness,
+        clock: clock.clone(),
+    };
+    let edge = Edge { settings: Arc::clone(settings), catalog: Arc::clone(catalog), intake, clock };
+    let grpc = bind("grpc", settings.grpc.listen, Collector::new(edge.clone())).await?;
+    let http = bind("http", settings.http.listen, edge).await?;
+    let conflicts = Conflicts { claims, forward: forwarded };
+    Ok((EdgeParts { http, grpc, spool, forward, conflicts }, admin))
+}
+
+fn create_data_dir(settings: &Settings) -> Result<(), Failure> {
+    std::fs::create_dir_all(&settings.data).map_err(|error| {
+        Failure::Unavailable(format!(
+            "the data directory {} cannot be made: {error}",
+            settings.data.display()
+        ))
+    })
+}
+
+fn open_spool(settings: &Settings, clock: &Clock) -> Result<Spool, Failure> {
+    let opened = Spool::open(&settings.data, &settings.spool, clock.clone());
+    let (spool, recovery) = opened.map_err(|error| Failure::Unavailable(error.to_string()))?;
+    tracing::info!(?recovery, "spool open");
+    Ok(spool)
+}
+
+async fn claims(
+    settings: &Settings,
+    spool: &Spool,
+    clock: &Clock,
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+) -> Result<Arc<Claims>, Failure> {
+    if settings.redis.urls.is_empty() {
+        let claims = Claims::embedded(&settings.claims, clock.clone());
+        intake::refill(&claims, spool.scan().map(|(_, record)| record));
+        return Ok(Arc::new(claims));
+    }
+    let fingerprint = settings.identity_key.fingerprint();
+    let connected =
+        Claims::redis(&settings.redis, &settings.claims, &fingerprint, clock.clone(), tasks, stop.clone());
+    connected.await.map(Arc::new).map_err(|error| match error {
+        ConnectError::IdentityKey { .. } | ConnectError::Url { .. } => {
+            Failure::Configuration(error.to_string())
+        }
+        ConnectError::Unavailable(_) | ConnectError::Timeout => Failure::Unavailable(error.to_string()),
+    })
+}
+
+pub(super) async fn bind<T>(name: &str, address: SocketAddr, serves: T) -> Result<Bound<T>, Failure> {
+    let unavailable = |error| {
+        Failure::Unavailable(format!(
+            "{name} cannot listen on {address}: {error}; stop what listens there or choose another (`--{name} ADDR`)"
+        ))
+    };
+    let listener = TcpListener::bind(address).await.map_err(unavailable)?;
+    let address = listener.local_addr().map_err(unavailable)?;
+    Ok(Bound { listener, address, serves })
+}

@@ -1,0 +1,195 @@
+//! Intake on a real spool with embedded claims.
+
+use std::{path::Path, sync::Arc};
+
+use arc_swap::ArcSwap;
+use futures_util::{future::join_all, poll};
+use tempfile::TempDir;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::*;
+use crate::{
+    catalog::{Action, ApiKey},
+    config::{self, Loaded, Overrides},
+    outcome::OutcomeCounts,
+};
+
+struct Running {
+    intake: Intake,
+    _data: TempDir,
+}
+
+impl Running {
+    fn start() -> Self {
+        Self::with(|_| {})
+    }
+
+    fn with(change: impl FnOnce(&mut settings::Settings)) -> Self {
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("gateway-config");
+        let Loaded { mut settings, catalog, .. } = config::load(
+            &dir,
+            &Overrides::default(),
+            &[("VOXGATE_SPOOL_BUDGET".to_owned(), "1 MiB".to_owned())].into(),
+        )
+        .unwrap();
+        change(&mut settings);
+        let data = tempfile::tempdir().unwrap();
+        let clock = Clock::System;
+        let (spool, _) = Spool::open(data.path(), &settings.spool, clock.clone()).unwrap();
+        let claims = Arc::new(Claims::embedded(&settings.claims, clock.clone()));
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let limiter = Limiter::new(&settings.limits, Arc::clone(&claims), clock.clone(), &tasks, &stop);
+        let catalog = Arc::new(ArcSwap::from_pointee(catalog));
+        Self { intake: Intake::new(&settings, catalog, limiter, claims, spool, clock), _data: data }
+    }
+
+    fn counts(&self) -> OutcomeCounts {
+        let counts = self.intake.ledger().view().total;
+        assert!(counts.balanced(), "{counts:?}");
+        counts
+    }
+
+    /// Records on disk, once all that was appended is.
+    async fn settled(&self) -> Vec<crate::proto::store::v1::Record> {
+        let spool = self.intake.spool.clone();
+        tokio::task::spawn_blocking(move || {
+            spool.close();
+            spool.scan().map(|(_, record)| prost::Message::decode(record).unwrap()).collect()
+        })
+        .await
+        .unwrap()
+    }
+}
+
+fn nps(interaction: &str, score: i64) -> Submission {
+    let key =
+        ApiKey { name: "test".into(), brand: "acme".into(), actions: [Action::Submit].into(), quota: None };
+    let mut submission = Submission::new(Channel::Api, "acme", "support-nps", Proof::Key(Arc::new(key)));
+    submission.interaction = Reference::parse(interaction);
+    submission.answers = vec![("recommend".into(), Given::Whole(score))];
+    submission
+}
+
+fn strict(text: &str) -> Option<SubmissionKey> {
+    Some(SubmissionKey { text: text.into(), strict: true })
+}
+
+#[tokio::test]
+async fn an_answer_is_accepted_then_a_duplicate_then_revised() {
+    let running = Running::start();
+    let first = running.intake.submit(nps("t-1", 9)).await.unwrap();
+    let again = running.intake.submit(nps("t-1", 9)).await.unwrap();
+    let changed = running.intake.submit(nps("t-1", 3)).await.unwrap();
+    assert_eq!(
+        [first.outcome, again.outcome, changed.outcome],
+        [Outcome::Accepted, Outcome::Duplicate, Outcome::Revised]
+    );
+    assert_eq!([again.id, changed.id], [first.id, first.id]);
+    assert_eq!(running.settled().await.len(), 2);
+}
+
+/// Invariants 1 and 6: what may have been claimed reaches the disk, and ends once.
+#[tokio::test]
+async fn a_caller_that_hangs_up_before_its_claim_is_known_leaves_its_answer() {
+    let running = Running::start();
+    let id = running.intake.submit(nps("t-1", 9)).await.unwrap().id;
+    {
+        let _turn = running.intake.order.turn(id).await;
+        let mut waiting = Box::pin(running.intake.submit(nps("t-1", 4)));
+        assert!(poll!(&mut waiting).is_pending());
+        assert_eq!(running.counts().in_flight, 1);
+    }
+    let counts = running.counts();
+    assert_eq!((counts.accepted, counts.in_flight), (2, 0));
+    let records = running.settled().await;
+    assert_eq!(records.len(), 2);
+    assert_eq!(records[1].claim(), crate::proto::store::v1::Claim::Unverified);
+}
+
+#[tokio::test]
+async fn submissions_of_one_identity_end_in_the_order_they_came() {
+    let running = Running::start();
+    let all = [9, 3, 8, 1, 7].map(|score| running.intake.submit(nps("t-1", score)));
+    join_all(all).await;
+    let records = running.settled().await;
+    let newest = records.iter().max_by_key(|record| record.stamp_us).unwrap();
+    assert_eq!(newest.answers[0].value, Some(crate::proto::store::v1::answer::Value::Score(7)));
+}
+
+#[tokio::test]
+async fn one_more_than_may_be_worked_on_at_once_is_refused_as_busy() {
+    let running = Running::with(|settings| settings.limits.in_flight = 1);
+    let id = running.intake.submit(nps("t-1", 9)).await.unwrap().id;
+    let turn = running.intake.order.turn(id).await;
+    let mut waiting = Box::pin(running.intake.submit(nps("t-1", 4)));
+    assert!(poll!(&mut waiting).is_pending());
+    let refusal = running.intake.submit(nps("t-2", 9)).await.unwrap_err();
+    assert_eq!(refusal.reason, Reason::Busy);
+    assert!(refusal.retry_after.is_some());
+    drop(turn);
+    assert_eq!(waiting.await.unwrap().outcome, Outcome::Revised);
+    let counts = running.counts();
+    assert_eq!((counts.received, counts.limited), (3, 1));
+}
+
+/// Room is reserved before the claim: what was refused was not claimed.
+#[tokio::test]
+async fn a_full_spool_claims_nothing() {
+    let running = Running::start();
+    let mut rooms = Vec::new();
+    while let Ok(room) = running.intake.spool.reserve(8 * 1024) {
+        rooms.push(room);
+    }
+    let refusal = loop {
+        match running.intake.spool.reserve(64) {
+            Ok(room) => rooms.push(room),
+            Err(_) => break running.intake.submit(nps("t-1", 9)).await.unwrap_err(),
+        }
+    };
+    assert_eq!(refusal.reason, Reason::SpoolFull);
+    rooms.clear();
+    assert_eq!(running.intake.submit(nps("t-1", 9)).await.unwrap().outcome, Outcome::Accepted);
+}
+
+#[tokio::test]
+async fn an_idempotency_key_is_good_for_one_payload() {
+    let running = Running::start();
+    let first = running.intake.submit(Submission { key: strict("k-1"), ..nps("t-1", 9) }).await.unwrap();
+    let again = running.intake.submit(Submission { key: strict("k-1"), ..nps("t-1", 9) }).await.unwrap();
+    assert_eq!((again.id, again.outcome), (first.id, Outcome::Duplicate));
+    let other = running.intake.submit(Submission { key: strict("k-1"), ..nps("t-1", 3) }).await.unwrap_err();
+    assert_eq!(other.reason, Reason::IdempotencyKeyReused);
+    // A retry of the first after a change by another key is still the first.
+    let changed = running.intake.submit(Submission { key: strict("k-2"), ..nps("t-1", 3) }).await.unwrap();
+    assert_eq!(changed.outcome, Outcome::Revised);
+    let late = running.intake.submit(Submission { key: strict("k-1"), ..nps("t-1", 9) }).await.unwrap();
+    assert_eq!(late.outcome, Outcome::Duplicate);
+    let records = running.settled().await;
+    let newest = records.iter().max_by_key(|record| record.stamp_us).unwrap();
+    assert_eq!(newest.answers[0].value, Some(crate::proto::store::v1::answer::Value::Score(3)));
+}
+
+/// Invariant 8.
+#[tokio::test]
+async fn what_a_browser_states_has_an_id_of_its_own() {
+    let running = Running::start();
+    let proven = running.intake.submit(nps("t-1", 9)).await.unwrap();
+    let nobody = Proof::Nobody { source: std::net::IpAddr::from([127, 0, 0, 1]) };
+    let stated = Submission { channel: Channel::Form, proof: nobody, ..nps("t-1", 1) };
+    let stated = running.intake.submit(stated).await.unwrap();
+    assert_ne!(stated.id, proven.id);
+    assert_eq!((stated.identity, stated.outcome), (crate::survey::Identity::Stated, Outcome::Accepted));
+}
+
+#[tokio::test]
+async fn a_held_answer_claims_nothing_and_is_told_so() {
+    let running = Running::start();
+    let link = Proof::Link { invitation: "i-1".into(), issued: None };
+    let held =
+        Submission { channel: Channel::Email, proof: link, hold: Some(Reason::LinkExpired), ..nps("t-1", 2) };
+    let receipt = running.intake.submit(held).await.unwrap();
+    assert_eq!((receipt.outcome, receipt.reason), (Outcome::Quarantined, Some(Reason::LinkExpired)));
+    assert_eq!(running.intake.submit(nps("t-1", 9)).await.unwrap().outcome, Outcome::Accepted);
+    let records = running.settled().await;
+    assert_eq!(records[0].hold, "link_expired");
+}
