@@ -23,7 +23,7 @@ use tracing::warn;
 use crate::clock::Timestamp;
 
 /// Bytes of the store's explanation that are kept.
-pub const DETAIL_BYTES: usize = 1_024;
+const DETAIL_BYTES: usize = 1_024;
 
 const MAGIC: [u8; 8] = *b"voxlettr";
 const HEAD_BYTES: usize = 12;
