@@ -17,7 +17,7 @@ use crate::{
 
 /// Who is asked what, and who vouches for it.
 #[derive(Clone, Debug)]
-pub struct Invitation {
+pub(crate) struct Invitation {
     /// Where the answer comes in.
     pub channel: Channel,
     /// Whose survey.
@@ -42,7 +42,7 @@ pub struct Invitation {
 
 /// What one response is made of.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct References {
+pub(crate) struct References {
     /// What is rated.
     pub interaction: Option<Reference>,
     /// Who answers.
