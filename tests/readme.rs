@@ -1,5 +1,7 @@
 //! The README's tables say what the code says.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers fail loudly, as tests do")]
+
 use std::collections::BTreeMap;
 
 use voxgate::outcome::Reason;
@@ -7,7 +9,7 @@ use voxgate::outcome::Reason;
 const README: &str = include_str!("../README.md");
 const DEFAULTS: &str = include_str!("../src/config/defaults.toml");
 
-/// The first cells of all table rows whose first cell is `code`, by that cell.
+/// The further cells of a section's table rows, by the name in the first.
 fn rows(heading: &str) -> BTreeMap<&'static str, Vec<&'static str>> {
     let section = README.split(&format!("\n## {heading}\n")).nth(1).unwrap();
     let section = section.split("\n## ").next().unwrap();
