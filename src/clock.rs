@@ -51,6 +51,9 @@ impl Timestamp {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
+    /// What a written time may be, for refusals.
+    pub const FORM: &str = "a time in RFC 3339, such as `2026-11-21T20:00:00Z`";
+
     /// Reads RFC 3339, for example `2026-11-21T20:00:00Z`.
     pub fn parse(text: &str) -> Option<Self> {
         let parsed: jiff::Timestamp = text.parse().ok()?;

@@ -9,7 +9,7 @@ mod secret;
 pub use self::{
     api_key::{Action, Actions, ApiKey, ApiKeyHash},
     brand::{Account, Brand, Colours, Origin, Override},
-    contact::{Contact, ContactError},
+    contact::Contact,
     respondent_key::{IdentityKey, RespondentKey},
     secret::{LinkKey, LinkKeys, Secret},
 };

@@ -2,10 +2,12 @@
 
 use std::io::Write;
 
+use anyhow::Context as _;
+
 use super::store_access::{StoreAccess, StoreArgs, StoreFailure};
 use crate::{
-    catalog::{Contact, IdentityKey, RespondentKey},
-    intake::Reference,
+    catalog::{IdentityKey, RespondentKey},
+    intake::Respondent,
     proto::store::v1::EraseRequest,
 };
 
@@ -45,17 +47,12 @@ pub async fn run(
     Ok(out.flush()?)
 }
 
+/// The prefix must be there: what is forgotten by mistake does not come back.
 fn respondent(text: &str, key: &IdentityKey) -> anyhow::Result<RespondentKey> {
-    if let Some(reference) = text.strip_prefix("ref:") {
-        let reference = Reference::parse(reference);
-        let reference = reference.ok_or_else(|| {
-            anyhow::anyhow!("--respondent ref:… must have {} after the colon", Reference::FORM)
-        })?;
-        return Ok(key.respondent("ref", reference.as_str()));
-    }
-    let contact = Contact::parse(text);
-    let contact = contact.map_err(|error| anyhow::anyhow!("--respondent {error}, or with `ref:`"))?;
-    Ok(contact.key(key))
+    let named = text.split_once(':').filter(|(kind, _)| Respondent::KINDS.contains(kind));
+    let (kind, value) = named.context("--respondent must begin with `ref:`, `email:` or `phone:`")?;
+    let respondent = Respondent::parse(kind, value, key);
+    Ok(respondent.map_err(|(_, form)| anyhow::anyhow!("--respondent {kind}: must be {form}"))?.key)
 }
 
 #[cfg(test)]

@@ -5,26 +5,13 @@ use super::{
     table::Table,
     value::Value,
 };
-use crate::survey::{AskWhen, Choice, Kind, Question, Texts};
+use crate::{
+    intake::claim::tag,
+    survey::{AskWhen, Choice, Kind, Question, RESERVED_IDS, Texts},
+};
 
 /// More than a person compares.
 const CHOICES: usize = 50;
-/// Fields that forms and signed queries use beside the questions.
-const RESERVED: [&str; 12] = [
-    "attempt",
-    "change",
-    "exp",
-    "interaction",
-    "key",
-    "lang",
-    "next",
-    "respondent",
-    "sig",
-    "subject",
-    "token",
-    "website",
-];
-
 /// Reads a question and notes where its texts stand; `earlier` are those before it.
 pub(super) fn read<'a>(table: &Table<'a>, earlier: &[Question], texts: &mut Vec<TextPlace<'a>>) -> Question {
     let id = id(table, earlier);
@@ -56,8 +43,8 @@ pub(super) fn read<'a>(table: &Table<'a>, earlier: &[Question], texts: &mut Vec<
 fn id(table: &Table<'_>, earlier: &[Question]) -> String {
     let Some(value) = table.need("id", "\"recommend\"") else { return String::new() };
     let Some(id) = value.id() else { return String::new() };
-    if RESERVED.contains(&id.as_str()) {
-        value.problem(format!("is a field that forms use themselves, as are {}", RESERVED.join(", ")));
+    if RESERVED_IDS.contains(&id.as_str()) {
+        value.problem(format!("is a field that forms use themselves, as are {}", RESERVED_IDS.join(", ")));
     }
     if earlier.iter().any(|question| question.id == id) {
         value.problem("is the id of an earlier question; each needs its own");
@@ -68,12 +55,6 @@ fn id(table: &Table<'_>, earlier: &[Question]) -> String {
         ));
     }
     id
-}
-
-/// What claims keep of a question's id: two ids with the same tag would be taken for one.
-fn tag(id: &str) -> [u8; 3] {
-    let [first, second, third, ..] = *blake3::hash(id.as_bytes()).as_bytes();
-    [first, second, third]
 }
 
 fn kind(table: &Table<'_>) -> Option<Kind> {

@@ -53,7 +53,6 @@ pub(super) fn record(validated: &Validated) -> wire::Record {
         claim: wire::Claim::Unverified.into(),
         confidence: wire::Confidence::Confirmed.into(),
         hold: submission.hold.map(|reason| reason.code().to_owned()).unwrap_or_default(),
-        contact_keys: Vec::new(),
     }
 }
 

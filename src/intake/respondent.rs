@@ -1,7 +1,10 @@
 //! Who answers. A contact is hashed as soon as it is read, and kept in no other form.
 
 use super::Reference;
-use crate::catalog::{Contact, IdentityKey, RespondentKey};
+use crate::{
+    catalog::{Contact, IdentityKey, RespondentKey},
+    outcome::Reason,
+};
 
 /// Who answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,31 +16,42 @@ pub struct Respondent {
 }
 
 impl Respondent {
-    /// What a name in one text may be, for refusals.
-    pub const FORM: &str =
-        "a reference (1 to 64 of A-Z a-z 0-9 . _ : -), `email:someone@example.com` or `phone:+41446681800`";
+    /// The ways in which a person can be named.
+    pub const KINDS: [&str; 3] = ["ref", "email", "phone"];
 
     /// Reads a reference (`ref`), a mail address (`email`) or a telephone number (`phone`).
-    pub fn parse(kind: &str, text: &str, identity_key: &IdentityKey) -> Option<Self> {
-        match kind {
-            "ref" => {
-                let reference = Reference::parse(text)?;
-                let key = identity_key.respondent("ref", reference.as_str());
-                Some(Self { reference: Some(reference), key })
+    ///
+    /// # Errors
+    /// What the problem is called, and what the text must be. It does not repeat the text, which may be somebody's.
+    pub fn parse(kind: &str, text: &str, identity_key: &IdentityKey) -> Result<Self, (Reason, &'static str)> {
+        let (contact, form) = match kind {
+            "email" => (Contact::email(text), Contact::EMAIL_FORM),
+            "phone" => (Contact::phone(text), Contact::PHONE_FORM),
+            _ => {
+                let reference = Reference::parse(text).ok_or((Reason::BadReference, Reference::FORM))?;
+                return Ok(Self::known_as(reference, identity_key));
             }
-            "email" => Contact::email(text).ok().map(|contact| Self::reached_by(&contact, identity_key)),
-            "phone" => Contact::phone(text).ok().map(|contact| Self::reached_by(&contact, identity_key)),
-            _ => None,
-        }
+        };
+        let contact = contact.ok_or((Reason::BadContact, form))?;
+        Ok(Self::reached_by(&contact, identity_key))
     }
 
     /// Reads the form of links, queries and forms: `R`, `ref:R`, `email:…`, `phone:…`. A reference may hold colons, so
     /// any other prefix belongs to it.
-    pub fn named(text: &str, identity_key: &IdentityKey) -> Option<Self> {
+    ///
+    /// # Errors
+    /// As [`Respondent::parse`].
+    pub fn named(text: &str, identity_key: &IdentityKey) -> Result<Self, (Reason, &'static str)> {
         match text.split_once(':') {
-            Some((kind @ ("ref" | "email" | "phone"), rest)) => Self::parse(kind, rest, identity_key),
+            Some((kind, rest)) if Self::KINDS.contains(&kind) => Self::parse(kind, rest, identity_key),
             _ => Self::parse("ref", text, identity_key),
         }
+    }
+
+    /// Somebody known by a reference.
+    pub fn known_as(reference: Reference, identity_key: &IdentityKey) -> Self {
+        let key = identity_key.respondent("ref", reference.as_str());
+        Self { reference: Some(reference), key }
     }
 
     /// Somebody known by a contact alone.
@@ -59,7 +73,7 @@ mod tests {
         assert_eq!(named("crm:0815"), Respondent::parse("ref", "crm:0815", &key).map(|it| it.key));
         assert_ne!(named("email:ann@example.com"), named("crm-0815"));
         for bad in ["", "email:", "phone:0446681800", "ref:a b", "a b"] {
-            assert_eq!(named(bad), None, "{bad}");
+            assert!(named(bad).is_err(), "{bad}");
         }
     }
 }

@@ -153,6 +153,9 @@ pub struct Subject {
 }
 
 impl Subject {
+    /// What its form in one text may be, for refusals.
+    pub const FORM: &str = "KIND:REF, each 1 to 64 of A-Z a-z 0-9 . _ : -";
+
     /// Reads `kind:ref`; the reference may hold colons.
     pub fn parse(text: &str) -> Option<Self> {
         let (kind, reference) = text.split_once(':')?;
@@ -165,6 +168,9 @@ impl Subject {
 pub struct Country([u8; 2]);
 
 impl Country {
+    /// What a code may be, for refusals.
+    pub const FORM: &str = "two letters of ISO 3166-1, such as `CH`";
+
     /// Reads two letters in any case; `UK` is `GB`.
     pub fn parse(text: &str) -> Option<Self> {
         let [a, b] = text.as_bytes() else { return None };

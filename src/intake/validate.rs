@@ -65,7 +65,7 @@ fn answers(
 ) -> Vec<Scored> {
     let mut found = Vec::with_capacity(submission.answers.len());
     for (id, given) in submission.answers.drain(..) {
-        let pointer = || format!("/answers/{}", escape(&id));
+        let pointer = || format!("/answers/{}", Problem::escape(&id));
         let Some(place) = survey.questions.iter().position(|question| question.id == id) else {
             problems.push(Problem::new(pointer(), Reason::UnknownQuestion, unknown_question(survey)));
             continue;
@@ -79,11 +79,6 @@ fn answers(
     }
     found.sort_by_key(|(place, _)| *place);
     found.into_iter().map(|(_, answer)| answer).collect()
-}
-
-/// RFC 6901.
-fn escape(id: &str) -> String {
-    id.replace('~', "~0").replace('/', "~1")
 }
 
 fn unknown_question(survey: &Survey) -> String {
@@ -210,7 +205,7 @@ fn check_attributes(attributes: &BTreeMap<String, String>, bound: usize, problem
                 Reference::FORM
             );
             problems.push(Problem::new(
-                format!("/attributes/{}", escape(name)),
+                format!("/attributes/{}", Problem::escape(name)),
                 Reason::BadAttribute,
                 detail,
             ));

@@ -20,6 +20,11 @@ impl Problem {
     pub fn new(pointer: impl Into<String>, reason: Reason, detail: impl Into<String>) -> Self {
         Self { pointer: pointer.into(), reason, detail: detail.into() }
     }
+
+    /// A name of the caller's as a part of a pointer (RFC 6901, 3).
+    pub fn escape(name: &str) -> String {
+        name.replace('~', "~0").replace('/', "~1")
+    }
 }
 
 /// A submission that was not taken.

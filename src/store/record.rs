@@ -10,7 +10,6 @@ use crate::proto::store::v1::{Answer, Channel, Claim, Confidence, Identity, Kind
 /// A record's encoding may be this large; a gateway's texts are bounded far below.
 const RECORD_BYTES: usize = 256 * 1024;
 const ANSWERS: usize = 256;
-const CONTACT_KEYS: usize = 16;
 /// Ids, references and tags; some of them are repeated in each answer of a response.
 const NAME_BYTES: usize = 256;
 /// The last microsecond of the year 9999, which RFC 3339 can still write.
@@ -48,7 +47,7 @@ pub(crate) fn check(record: Record) -> Result<Checked, Unfit> {
     check_names(&record)?;
     check_enums(&record)?;
     check_times(&record)?;
-    check_keys(&record)?;
+    check_key(&record.respondent_key)?;
     check_answers(&record.answers)?;
     let body = record.encode_to_vec();
     if body.len() > RECORD_BYTES {
@@ -108,14 +107,11 @@ fn check_times(record: &Record) -> Result<(), Unfit> {
     }
 }
 
-fn check_keys(record: &Record) -> Result<(), Unfit> {
-    if !matches!(record.respondent_key.len(), 0 | 16) {
-        return Err(malformed("respondent_key must have 16 bytes, or none"));
+fn check_key(respondent_key: &[u8]) -> Result<(), Unfit> {
+    match respondent_key.len() {
+        0 | 16 => Ok(()),
+        _ => Err(malformed("respondent_key must have 16 bytes, or none")),
     }
-    if record.contact_keys.len() > CONTACT_KEYS || record.contact_keys.iter().any(|key| key.len() != 16) {
-        return Err(malformed(format!("contact_keys must be {CONTACT_KEYS} at the most, of 16 bytes each")));
-    }
-    Ok(())
 }
 
 fn check_answers(answers: &[Answer]) -> Result<(), Unfit> {

@@ -179,7 +179,6 @@ pub(crate) fn record() -> Record {
         claim: Claim::Verified as i32,
         confidence: Confidence::Confirmed as i32,
         hold: String::new(),
-        contact_keys: Vec::new(),
     }
 }
 

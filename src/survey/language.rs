@@ -7,6 +7,9 @@ use std::{collections::BTreeMap, fmt};
 pub struct Language(String);
 
 impl Language {
+    /// What a tag may be, for refusals.
+    pub const FORM: &str = "a language tag such as `de-CH`";
+
     /// Reads a tag in any case; underscores stand for hyphens.
     pub fn parse(tag: &str) -> Option<Self> {
         let tag = tag.trim().replace('_', "-");

@@ -10,7 +10,7 @@ pub use self::{
     choice::Choice,
     kind::{Kind, Scale, Segment},
     language::{Language, Texts, negotiate},
-    question::{AskWhen, Question},
+    question::{AskWhen, Question, RESERVED_IDS},
     words::{Channel, Confidence, Identity},
 };
 

@@ -1,5 +1,21 @@
 use super::{Choice, Kind, Texts};
 
+/// Ids that no question may have: fields that pages, forms and signed queries use beside the questions.
+pub const RESERVED_IDS: [&str; 12] = [
+    "attempt",
+    "change",
+    "exp",
+    "interaction",
+    "key",
+    "lang",
+    "next",
+    "respondent",
+    "sig",
+    "subject",
+    "token",
+    "website",
+];
+
 /// One question of a survey.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Question {

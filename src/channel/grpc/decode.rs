@@ -25,10 +25,10 @@ pub(super) fn decode(message: wire::Submission, key: &Arc<ApiKey>, identity_key:
     submission.respondent = message.respondent.and_then(|it| respondent(it, identity_key, &mut problems));
     submission.subject = message.subject.and_then(|it| subject(&it, &mut problems));
     submission.locale = parsed(&message.locale, "/locale", &mut problems, |text| {
-        Language::parse(text).ok_or((Reason::BadLocale, "must be a language tag such as `de-CH`"))
+        Language::parse(text).ok_or((Reason::BadLocale, Language::FORM))
     });
     submission.country = parsed(&message.country, "/country", &mut problems, |text| {
-        Country::parse(text).ok_or((Reason::BadCountry, "must be two letters of ISO 3166-1, such as `CH`"))
+        Country::parse(text).ok_or((Reason::BadCountry, Country::FORM))
     });
     submission.answered =
         message.answered_at.as_ref().map_or(Answered::Now, |at| Answered::At(Timestamp::from_proto(at)));
@@ -42,6 +42,7 @@ pub(super) fn decode(message: wire::Submission, key: &Arc<ApiKey>, identity_key:
     submission
 }
 
+/// Else the reason, and what it must be.
 type Parsed<T> = Result<T, (Reason, &'static str)>;
 
 /// An empty field is one that was not sent.
@@ -54,17 +55,16 @@ fn parsed<T>(
     if text.is_empty() {
         return None;
     }
-    match parse(text) {
-        Ok(value) => Some(value),
-        Err((reason, detail)) => {
-            problems.push(Problem::new(pointer, reason, detail));
-            None
-        }
-    }
+    keep(parse(text), pointer, problems)
+}
+
+fn keep<T>(parsed: Parsed<T>, pointer: &str, problems: &mut Vec<Problem>) -> Option<T> {
+    let wrong = |(reason, form)| problems.push(Problem::new(pointer, reason, format!("must be {form}")));
+    parsed.map_err(wrong).ok()
 }
 
 fn reference(text: &str) -> Parsed<Reference> {
-    Reference::parse(text).ok_or((Reason::BadReference, "must be 1 to 64 of A-Z a-z 0-9 . _ : -"))
+    Reference::parse(text).ok_or((Reason::BadReference, Reference::FORM))
 }
 
 fn respondent(
@@ -73,29 +73,17 @@ fn respondent(
     problems: &mut Vec<Problem>,
 ) -> Option<Respondent> {
     use wire::respondent::Kind;
-    let (kind, text, reason, detail) = match respondent.kind? {
-        Kind::Ref(text) => ("ref", text, Reason::BadReference, "must be 1 to 64 of A-Z a-z 0-9 . _ : -"),
-        Kind::Email(text) => ("email", text, Reason::BadContact, "must be a mail address"),
-        Kind::Phone(text) => {
-            ("phone", text, Reason::BadContact, "must be a telephone number such as `+41441234567`")
-        }
+    let (kind, text) = match respondent.kind? {
+        Kind::Ref(text) => ("ref", text),
+        Kind::Email(text) => ("email", text),
+        Kind::Phone(text) => ("phone", text),
     };
-    let parsed = Respondent::parse(kind, &text, identity_key);
-    if parsed.is_none() {
-        problems.push(Problem::new(format!("/respondent/{kind}"), reason, detail));
-    }
-    parsed
+    keep(Respondent::parse(kind, &text, identity_key), &format!("/respondent/{kind}"), problems)
 }
 
 fn subject(subject: &wire::Subject, problems: &mut Vec<Problem>) -> Option<Subject> {
-    let mut part = |text: &str, pointer: &str| match reference(text) {
-        Ok(part) => Some(part),
-        Err((reason, detail)) => {
-            problems.push(Problem::new(pointer, reason, detail));
-            None
-        }
-    };
-    let (kind, reference) = (part(&subject.kind, "/subject/kind"), part(&subject.r#ref, "/subject/ref"));
+    let [kind, reference] = [("/subject/kind", &subject.kind), ("/subject/ref", &subject.r#ref)]
+        .map(|(pointer, text)| keep(reference(text), pointer, problems));
     Some(Subject { kind: kind?, reference: reference? })
 }
 

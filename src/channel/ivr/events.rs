@@ -10,7 +10,7 @@ mod reader;
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Value as Json, json};
 
 use self::reader::Event;
 use super::{
@@ -21,9 +21,10 @@ use super::{
 };
 use crate::{
     catalog::{ApiKey, Brand},
-    intake::{Answered, Given, Proof, Submission, SubmissionKey},
-    outcome::{Outcome, Problem, Reason, Receipt, Refusal, Value},
-    survey::{Channel, Question, Survey, negotiate},
+    channel::json::{receipt_status, receipt_value},
+    intake::{Given, Submission, SubmissionKey},
+    outcome::{Problem, Reason, Receipt, Refusal},
+    survey::{Question, Survey, negotiate},
 };
 
 /// What became of an event.
@@ -54,13 +55,14 @@ where
     F: FnOnce(Submission) -> Fut,
     Fut: Future<Output = Result<Receipt, Refusal>>,
 {
-    let mut event = Event::parse(body, desk.identity_key).map_err(|refusal| book(&desk, None, *refusal))?;
-    let (brand, survey) = find(&desk, key, &mut event).map_err(|refusal| *refusal)?;
+    let read = Event::read(body, key, desk.identity_key);
+    let mut event = read.map_err(|refusal| book(&desk, None, refusal))?;
+    let (brand, survey) = find(&desk, key, &mut event.draft)?;
     let question = named(survey, &mut event);
     let answer = question.and_then(|question| Some((question, given(question, &mut event)?)));
     let Some((question, (given, score))) = answer else {
-        if !event.problems.is_empty() {
-            return Err(book(&desk, Some(brand), Refusal::invalid(event.problems)));
+        if !event.draft.problems.is_empty() {
+            return Err(book(&desk, Some(brand), Refusal::invalid(event.draft.problems)));
         }
         let asked = question.filter(|question| keypad::can_answer(question));
         let next = asked.or_else(|| next_question(survey, 0, &[])).filter(|_| !event.completed);
@@ -70,7 +72,7 @@ where
         true => None,
         false => following(survey, question, score).map(|next| event.words(next, survey, brand)),
     };
-    let receipt = submit(event.submission(question, given, brand, survey, key)).await?;
+    let receipt = submit(event.submission(question, given)).await?;
     Ok(Taken { receipt: Some(receipt), next })
 }
 
@@ -84,19 +86,19 @@ fn book(desk: &Desk<'_>, brand: Option<&Brand>, refusal: Refusal) -> Refusal {
 fn find<'d>(
     desk: &Desk<'d>,
     key: &ApiKey,
-    event: &mut Event,
-) -> Result<(&'d Brand, &'d Survey), Box<Refusal>> {
-    let refuse = |brand, refusal| Err(Box::new(book(desk, brand, refusal)));
-    let (Some(brand_id), Some(survey_id)) = (&event.brand, &event.survey) else {
-        return refuse(None, Refusal::invalid(std::mem::take(&mut event.problems)));
-    };
-    if key.brand != *brand_id {
+    draft: &mut Submission,
+) -> Result<(&'d Brand, &'d Survey), Refusal> {
+    let refuse = |brand, refusal| Err(book(desk, brand, refusal));
+    if draft.brand.is_empty() || draft.survey.is_empty() {
+        return refuse(None, Refusal::invalid(std::mem::take(&mut draft.problems)));
+    }
+    if key.brand != draft.brand {
         return refuse(None, Refusal::new(Reason::Forbidden, "the API key is not for this brand"));
     }
-    let Some(brand) = desk.catalog.brands.get(brand_id) else {
+    let Some(brand) = desk.catalog.brand(&draft.brand) else {
         return refuse(None, Refusal::new(Reason::UnknownBrand, "there is no such brand"));
     };
-    let Some(survey) = desk.catalog.survey(brand_id, survey_id) else {
+    let Some(survey) = desk.catalog.survey(&draft.brand, &draft.survey) else {
         return refuse(Some(brand), Refusal::new(Reason::UnknownSurvey, "the brand has no such survey"));
     };
     match closed(survey) {
@@ -133,7 +135,7 @@ fn given(question: &Question, event: &mut Event) -> Option<(Given, Option<i32>)>
             Some((Given::Choice(choice.value.clone()), None))
         }
         Pressed::Unclear => {
-            event.problems.push(misfit(question, &digits));
+            event.draft.problems.push(misfit(question, &digits));
             None
         }
     }
@@ -170,85 +172,42 @@ fn following<'s>(survey: &'s Survey, question: &Question, score: Option<i32>) ->
 
 impl Event {
     fn words(&self, question: &Question, survey: &Survey, brand: &Brand) -> Next {
-        let wishes = self.locale.iter().chain(&brand.languages);
+        let wishes = self.draft.locale.iter().chain(&brand.languages);
         let language = negotiate(wishes, &survey.languages(), &survey.default_language);
-        let text = spoken(question, survey, brand, self.subject.as_ref(), language);
+        let text = spoken(question, survey, brand, self.draft.subject.as_ref(), language);
         Next { question: question.id.clone(), text }
     }
 
-    fn submission(
-        self,
-        question: &Question,
-        given: Given,
-        brand: &Brand,
-        survey: &Survey,
-        key: &Arc<ApiKey>,
-    ) -> Submission {
-        let step = |call: &crate::intake::Reference| format!("{}:{}", call.as_str(), question.id);
-        let submission_key =
-            self.call_id.as_ref().map(|call| SubmissionKey { text: step(call), strict: false });
+    /// The answer, under a key of its own: call and question. Pressed again, it is a change of mind.
+    fn submission(self, question: &Question, given: Given) -> Submission {
+        let key = self.call_id.map(|call| format!("{}:{}", call.as_str(), question.id));
         Submission {
-            interaction: self.interaction.or(self.call_id),
-            respondent: self.respondent.or(self.from),
-            subject: self.subject,
-            key: submission_key,
-            locale: self.locale,
-            country: self.country,
-            answered: self.at.map_or(Answered::Now, Answered::At),
+            key: key.map(|text| SubmissionKey { text, strict: false }),
             answers: vec![(question.id.clone(), given)],
-            attributes: self.attributes,
-            problems: self.problems,
-            ..Submission::new(Channel::Ivr, &brand.id, &survey.id, Proof::Key(Arc::clone(key)))
+            ..self.draft
         }
     }
 
     fn problem(&mut self, pointer: &str, reason: Reason, detail: impl Into<String>) {
-        self.problems.push(Problem::new(pointer, reason, detail));
+        self.draft.problems.push(Problem::new(pointer, reason, detail));
     }
 }
 
 impl Taken {
     /// 201, 200 or 202 as the outcome says; 200 when there was no answer.
     pub fn status(&self) -> http::StatusCode {
-        match self.receipt.as_ref().map(|receipt| receipt.outcome) {
-            Some(Outcome::Accepted) => http::StatusCode::CREATED,
-            Some(Outcome::Quarantined) => http::StatusCode::ACCEPTED,
-            _ => http::StatusCode::OK,
-        }
+        self.receipt.as_ref().map_or(http::StatusCode::OK, |receipt| receipt_status(receipt.outcome))
     }
 
     /// The receipt, and `next`.
     pub fn to_json(&self) -> Json {
-        let mut reply = self.receipt.as_ref().map(receipt_fields).unwrap_or_default();
-        let next = self.next.as_ref().map(|next| json!({"question": next.question, "text": next.text}));
-        reply.insert("next".to_owned(), json!(next));
-        Json::Object(reply)
-    }
-}
-
-fn receipt_fields(receipt: &Receipt) -> Map<String, Json> {
-    let mut fields = Map::new();
-    fields.insert("id".to_owned(), json!(receipt.id.to_string()));
-    fields.insert("outcome".to_owned(), json!(receipt.outcome.word()));
-    if let Some(reason) = receipt.reason {
-        fields.insert("reason".to_owned(), json!(reason.code()));
-    }
-    fields.insert("identity".to_owned(), json!(receipt.identity.word()));
-    let answers = receipt.answers.iter().map(|scored| {
-        let mut answer = Map::new();
-        let value = match &scored.value {
-            Value::Score(score) => json!(score),
-            Value::Text(text) | Value::Choice(text) => json!(text),
-        };
-        answer.insert("value".to_owned(), value);
-        if let (Some(segment), Some(normalized)) = (scored.segment, scored.normalized) {
-            answer.insert("segment".to_owned(), json!(segment.word()));
-            answer.insert("normalized".to_owned(), json!(normalized));
+        let mut reply = self.receipt.as_ref().map_or_else(|| json!({}), receipt_value);
+        if let Some(fields) = reply.as_object_mut() {
+            let next = self.next.as_ref().map(|next| json!({"question": next.question, "text": next.text}));
+            fields.insert("next".to_owned(), json!(next));
         }
-        (scored.question.clone(), Json::Object(answer))
-    });
-    fields.insert("answers".to_owned(), Json::Object(answers.collect()));
-    fields
+        reply
+    }
 }
 
 #[cfg(test)]

@@ -16,7 +16,6 @@ pub mod events;
 pub mod keypad;
 pub mod twilio;
 
-mod caller;
 mod words;
 
 #[cfg(test)]

@@ -20,14 +20,14 @@ const AT_ONCE: usize = 256;
 
 /// The items of a batch, not yet decoded.
 #[derive(Debug)]
-pub(super) struct Items(Vec<Bytes>);
+pub(crate) struct Items(pub(crate) Vec<Bytes>);
 
 impl Items {
     /// Splits a JSON array.
     ///
     /// # Errors
     /// [`Reason::Malformed`] when it is none, [`Reason::TooLarge`] when it has too many items.
-    pub(super) fn array(body: &Bytes, bound: usize) -> Result<Self, Refusal> {
+    pub(crate) fn array(body: &Bytes, bound: usize) -> Result<Self, Refusal> {
         shallow(body)?;
         let raw = serde_json::from_slice::<Vec<&RawValue>>(body).map_err(|error| {
             let place = format!("(line {}, column {})", error.line(), error.column());

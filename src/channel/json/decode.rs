@@ -1,14 +1,13 @@
 //! Decodes the body of `/v1/responses`; the beacon's is the same with a few fields more.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use serde_json::value::RawValue;
 
 use super::fields::Fields;
 use crate::{
     catalog::IdentityKey,
-    clock::Timestamp,
-    intake::{Answered, Country, Given, Proof, Reference, Respondent, Subject, Submission, SubmissionKey},
+    intake::{Answered, Country, Given, Proof, Respondent, Subject, Submission, SubmissionKey},
     outcome::Reason,
     survey::{Channel, Language},
 };
@@ -48,53 +47,44 @@ pub(crate) fn decode(
 
 /// `interaction`, `respondent`, `subject`, `locale` and `country`.
 pub(crate) fn references(fields: &mut Fields<'_>, submission: &mut Submission, identity_key: &IdentityKey) {
-    submission.interaction =
-        fields.parsed("interaction", Reason::BadReference, Reference::FORM, Reference::parse);
+    submission.interaction = fields.reference("interaction");
     submission.respondent = respondent(fields, identity_key);
     submission.subject = subject(fields);
-    submission.locale =
-        fields.parsed("locale", Reason::BadLocale, "a language tag such as `de-CH`", Language::parse);
-    submission.country = fields.parsed(
-        "country",
-        Reason::BadCountry,
-        "two letters of ISO 3166-1, such as `CH`",
-        Country::parse,
-    );
+    submission.locale = fields.parsed("locale", Reason::BadLocale, Language::FORM, Language::parse);
+    submission.country = fields.parsed("country", Reason::BadCountry, Country::FORM, Country::parse);
 }
 
 fn respondent(fields: &mut Fields<'_>, identity_key: &IdentityKey) -> Option<Respondent> {
-    let mut nested = fields.nested("respondent")?;
-    let given: Vec<_> =
-        ["ref", "email", "phone"].into_iter().filter(|kind| nested.raw(kind).is_some()).collect();
-    let respondent = match given.as_slice() {
-        [kind] => {
-            let (reason, form) = match *kind {
-                "ref" => (Reason::BadReference, Reference::FORM),
-                "email" => (Reason::BadContact, "a mail address"),
-                _ => (Reason::BadContact, "a telephone number such as `+41441234567`"),
-            };
-            nested.parsed(kind, reason, form, |text| Respondent::parse(kind, text, identity_key))
+    let (kind, text) = named_once(fields)?;
+    match Respondent::parse(kind, &text, identity_key) {
+        Ok(respondent) => Some(respondent),
+        Err((reason, form)) => {
+            fields.problem(&format!("respondent/{kind}"), reason, &format!("must be {form}"));
+            None
         }
+    }
+}
+
+/// `respondent: {"ref": …}`, `{"email": …}` or `{"phone": …}`, not yet parsed; more than one could be two people.
+pub(crate) fn named_once<'a>(fields: &mut Fields<'a>) -> Option<(&'static str, Cow<'a, str>)> {
+    let mut nested = fields.nested("respondent")?;
+    let given: Vec<_> = Respondent::KINDS.into_iter().filter(|kind| nested.raw(kind).is_some()).collect();
+    let named = match given.as_slice() {
+        [kind] => nested.text(kind).map(|text| (*kind, text)),
         _ => {
-            nested.problems.push(crate::outcome::Problem::new(
-                "/respondent",
-                Reason::BadContact,
-                "must name the person once, by `ref`, `email` or `phone`",
-            ));
+            let detail = "must name the person once, by `ref`, `email` or `phone`";
+            fields.problem("respondent", Reason::BadContact, detail);
             None
         }
     };
     fields.close(nested);
-    respondent
+    named
 }
 
-fn subject(fields: &mut Fields<'_>) -> Option<Subject> {
+/// `subject: {"kind": …, "ref": …}`.
+pub(crate) fn subject(fields: &mut Fields<'_>) -> Option<Subject> {
     let mut nested = fields.nested("subject")?;
-    for name in ["kind", "ref"] {
-        nested.required(name);
-    }
-    let kind = nested.parsed("kind", Reason::BadReference, Reference::FORM, Reference::parse);
-    let reference = nested.parsed("ref", Reason::BadReference, Reference::FORM, Reference::parse);
+    let [kind, reference] = ["kind", "ref"].map(|name| nested.required_reference(name));
     fields.close(nested);
     Some(Subject { kind: kind?, reference: reference? })
 }
@@ -102,7 +92,7 @@ fn subject(fields: &mut Fields<'_>) -> Option<Subject> {
 /// A program's key is strict: another payload under it is an error. A browser's is a nonce: another payload is a
 /// change of mind.
 fn key(fields: &mut Fields<'_>, extras: Extras, strict: bool) -> Option<SubmissionKey> {
-    let in_body = fields.text("key").map(std::borrow::Cow::into_owned);
+    let in_body = fields.text("key").map(Cow::into_owned);
     if let (Some(header), Some(body)) = (&extras.idempotency_key, &in_body)
         && header != body
     {
@@ -115,10 +105,7 @@ fn key(fields: &mut Fields<'_>, extras: Extras, strict: bool) -> Option<Submissi
 /// Keyed callers say when; browsers say how long ago; nobody else is asked.
 fn answered(fields: &mut Fields<'_>, keyed: bool) -> Answered {
     if keyed {
-        let form = "a time in RFC 3339, such as `2026-11-21T20:00:00Z`";
-        return fields
-            .parsed("answered_at", Reason::BadTime, form, Timestamp::parse)
-            .map_or(Answered::Now, Answered::At);
+        return fields.time("answered_at").map_or(Answered::Now, Answered::At);
     }
     fields.count("age_ms").map_or(Answered::Now, |age_ms| Answered::Ago(Duration::from_millis(age_ms)))
 }

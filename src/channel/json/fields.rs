@@ -5,7 +5,11 @@ use std::{borrow::Cow, collections::BTreeMap, fmt};
 use serde::{Deserialize, Deserializer, de};
 use serde_json::value::RawValue;
 
-use crate::outcome::{Problem, Reason, Refusal};
+use crate::{
+    clock::Timestamp,
+    intake::Reference,
+    outcome::{Problem, Reason, Refusal},
+};
 
 /// An object whose values are not looked at yet, in the order given. A name that stands twice is an error.
 #[derive(Debug, Default)]
@@ -63,9 +67,26 @@ impl<'a> Fields<'a> {
     /// # Errors
     /// [`Reason::Malformed`] when it is no JSON object.
     pub(crate) fn read(body: &'a [u8]) -> Result<Self, Refusal> {
-        shallow(body)?;
-        let object: Object<'a> = serde_json::from_slice(body).map_err(|error| malformed(&error))?;
-        Ok(Self { entries: object.0, prefix: String::new(), problems: Vec::new() })
+        Self::read_at(body, String::new())
+    }
+
+    /// The same for an item of a body; its place there is the pointer `at`.
+    ///
+    /// # Errors
+    /// As [`Fields::read`].
+    pub(crate) fn read_at(item: &'a [u8], at: String) -> Result<Self, Refusal> {
+        shallow(item)?;
+        let object: Object<'a> = serde_json::from_slice(item).map_err(|error| malformed(&error))?;
+        Ok(Self { entries: object.0, prefix: at, problems: Vec::new() })
+    }
+
+    /// Refuses all fields but these.
+    pub(crate) fn only(&mut self, known: &[&str]) {
+        let foreign = self.entries.iter().filter(|(name, _)| !known.contains(&name.as_ref()));
+        let foreign: Vec<_> = foreign.map(|(name, _)| Problem::escape(name)).collect();
+        for name in foreign {
+            self.problem(&name, Reason::Invalid, "there is no such field");
+        }
     }
 
     /// The field's raw value; `null` is as good as none.
@@ -79,12 +100,33 @@ impl<'a> Fields<'a> {
         self.typed::<Name<'a>>(name, "a text").map(|Name(text)| text)
     }
 
-    /// A text that must be there; empty when it is not, and then that is one of the problems.
-    pub(crate) fn required(&mut self, name: &str) -> Cow<'a, str> {
-        if self.raw(name).is_none_or(|raw| raw.get() == r#""""#) {
+    /// Whether a field is there and not the empty text; if not, that is one of the problems.
+    fn needs(&mut self, name: &str) -> bool {
+        let is_there = self.raw(name).is_some_and(|raw| raw.get() != r#""""#);
+        if !is_there {
             self.problem(name, Reason::Missing, "must be there");
         }
-        self.text(name).unwrap_or_default()
+        is_there
+    }
+
+    /// A text that must be there; empty when it is not.
+    pub(crate) fn required(&mut self, name: &str) -> Cow<'a, str> {
+        if self.needs(name) { self.text(name).unwrap_or_default() } else { Cow::default() }
+    }
+
+    /// A reference.
+    pub(crate) fn reference(&mut self, name: &str) -> Option<Reference> {
+        self.parsed(name, Reason::BadReference, Reference::FORM, Reference::parse)
+    }
+
+    /// A reference that must be there.
+    pub(crate) fn required_reference(&mut self, name: &str) -> Option<Reference> {
+        if self.needs(name) { self.reference(name) } else { None }
+    }
+
+    /// A time.
+    pub(crate) fn time(&mut self, name: &str) -> Option<Timestamp> {
+        self.parsed(name, Reason::BadTime, Timestamp::FORM, Timestamp::parse)
     }
 
     /// `true` or `false`; false when there is none.
@@ -104,9 +146,11 @@ impl<'a> Fields<'a> {
         for (key, value) in object.0 {
             match serde_json::from_str::<Name<'a>>(value.get()) {
                 Ok(Name(text)) => _ = texts.insert(key.into_owned(), text.into_owned()),
-                Err(_) => {
-                    self.problem(&format!("{name}/{}", escape(&key)), Reason::WrongType, "must be a text")
-                }
+                Err(_) => self.problem(
+                    &format!("{name}/{}", Problem::escape(&key)),
+                    Reason::WrongType,
+                    "must be a text",
+                ),
             }
         }
         texts
@@ -188,11 +232,6 @@ pub(crate) fn shallow(body: &[u8]) -> Result<(), Refusal> {
         }
     }
     Ok(())
-}
-
-/// RFC 6901.
-fn escape(name: &str) -> String {
-    name.replace('~', "~0").replace('/', "~1")
 }
 
 /// Says where a body stops being JSON, and nothing of what stands there.

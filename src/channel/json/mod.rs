@@ -6,16 +6,17 @@ mod fields;
 mod render;
 
 pub(crate) use self::{
-    decode::{Extras, decode},
+    batch::Items,
+    decode::{Extras, decode, named_once, references, subject},
     fields::Fields,
-    render::{problem, receipt, receipt_value, refusal_value},
+    render::{problem, receipt, receipt_status, receipt_value, refusal_value},
 };
 
 use std::sync::Arc;
 
 use http::{HeaderName, StatusCode, header};
 
-use self::batch::{Items, batch};
+use self::batch::batch;
 use super::{
     Edge, authorize,
     http::{Reply, Request, TraceId, reply},

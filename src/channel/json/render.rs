@@ -9,13 +9,18 @@ use crate::{
     outcome::{Outcome, Problem, Reason, Receipt, Refusal, Value},
 };
 
-/// A receipt: 201 `accepted`, 200 `revised` or `duplicate`, 202 `quarantined`.
-pub(crate) fn receipt(receipt: &Receipt) -> Reply {
-    let status = match receipt.outcome {
+/// 201 `accepted`, 200 `revised` or `duplicate`, 202 `quarantined`.
+pub(crate) const fn receipt_status(outcome: Outcome) -> StatusCode {
+    match outcome {
         Outcome::Accepted => StatusCode::CREATED,
         Outcome::Quarantined => StatusCode::ACCEPTED,
         _ => StatusCode::OK,
-    };
+    }
+}
+
+/// A receipt.
+pub(crate) fn receipt(receipt: &Receipt) -> Reply {
+    let status = receipt_status(receipt.outcome);
     let mut reply = reply(status, "application/json", body(&ReceiptBody::of(receipt)));
     crate::channel::http::quota_fields(reply.headers_mut(), receipt.quota.as_ref());
     reply

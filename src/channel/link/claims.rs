@@ -47,10 +47,7 @@ impl LinkRespondent {
     /// The respondent as intake takes it.
     pub fn to_respondent(&self, identity_key: &IdentityKey) -> Respondent {
         match self {
-            Self::Reference(reference) => Respondent {
-                reference: Some(reference.clone()),
-                key: identity_key.respondent("ref", reference.as_str()),
-            },
+            Self::Reference(reference) => Respondent::known_as(reference.clone(), identity_key),
             Self::Contact(key) => Respondent { reference: None, key: *key },
         }
     }

@@ -6,9 +6,25 @@ use serde_json::{Map, Value, json};
 use super::{Link, LinkOrder};
 use crate::{
     catalog::{ApiKey, Catalog, IdentityKey},
+    channel::json::{self, Fields, Items},
     clock::Timestamp,
     outcome::{Problem, Reason, Refusal},
 };
+
+/// The fields of an order.
+const FIELDS: [&str; 11] = [
+    "survey",
+    "brand",
+    "interaction",
+    "respondent",
+    "subject",
+    "locale",
+    "country",
+    "attributes",
+    "attr",
+    "expires",
+    "test",
+];
 
 /// Makes the links that a body orders, for the brand of the key that was shown. An order need not name the brand.
 ///
@@ -23,14 +39,13 @@ pub fn make_links(
     batch_items: usize,
     now: Timestamp,
     key: &ApiKey,
-    body: &[u8],
+    body: &Bytes,
 ) -> Result<Bytes, Refusal> {
-    let maker = Maker { catalog, identity_key, batch_items, now, key };
-    let reply = match serde_json::from_slice(body) {
-        Ok(Value::Object(order)) => maker.link(&order, "").map_err(refuse)?,
-        Ok(Value::Array(orders)) => maker.links(&orders)?,
-        Ok(_) => return Err(malformed("send a JSON object, or an array of objects")),
-        Err(error) => return Err(malformed(format!("the body is no JSON: {error}"))),
+    let maker = Maker { catalog, identity_key, now, key };
+    let reply = if body.trim_ascii_start().starts_with(b"[") {
+        maker.links(&Items::array(body, batch_items)?)?
+    } else {
+        maker.link(Fields::read(body)?, "").map_err(refuse)?
     };
     Ok(Bytes::from(reply.to_string()))
 }
@@ -38,25 +53,19 @@ pub fn make_links(
 struct Maker<'a> {
     catalog: &'a Catalog,
     identity_key: &'a IdentityKey,
-    batch_items: usize,
     now: Timestamp,
     key: &'a ApiKey,
 }
 
 impl Maker<'_> {
-    fn links(&self, orders: &[Value]) -> Result<Value, Refusal> {
-        let most = self.batch_items;
-        if orders.len() > most {
-            let detail = format!("send at most {most} links at once");
-            return Err(Refusal::new(Reason::TooLarge, detail));
-        }
-        let mut links = Vec::with_capacity(orders.len());
+    fn links(&self, orders: &Items) -> Result<Value, Refusal> {
+        let mut links = Vec::with_capacity(orders.0.len());
         let mut problems = Vec::new();
-        for (place, order) in orders.iter().enumerate() {
+        for (place, order) in orders.0.iter().enumerate() {
             let at = format!("/{place}");
-            let made = match order {
-                Value::Object(order) => self.link(order, &at),
-                other => Err(vec![wrong_type(&at, "an object", other)]),
+            let made = match Fields::read_at(order, at.clone()) {
+                Ok(fields) => self.link(fields, &at),
+                Err(refusal) => Err(vec![Problem::new(&at, refusal.reason, refusal.detail)]),
             };
             match made {
                 Ok(link) => links.push(link),
@@ -66,17 +75,17 @@ impl Maker<'_> {
         if problems.is_empty() { Ok(Value::Array(links)) } else { Err(refuse(problems)) }
     }
 
-    fn link(&self, order: &Map<String, Value>, at: &str) -> Result<Value, Vec<Problem>> {
-        let mut problems = Vec::new();
-        let mut order = read(order, at, &mut problems);
+    fn link(&self, mut fields: Fields<'_>, at: &str) -> Result<Value, Vec<Problem>> {
+        let mut order = read(&mut fields);
         if order.brand.is_empty() {
             order.brand.clone_from(&self.key.brand);
         }
         if order.brand != self.key.brand {
             let detail = format!("this API key makes links of brand {:?} only", self.key.brand);
-            problems.push(Problem::new(format!("{at}/brand"), Reason::Forbidden, detail));
-            return Err(problems);
+            fields.problem("brand", Reason::Forbidden, &detail);
+            return Err(fields.problems);
         }
+        let mut problems = fields.problems;
         match order.make(self.catalog, self.identity_key, self.now, at) {
             Ok(link) if problems.is_empty() => Ok(reply(&link)),
             Ok(_) => Err(problems),
@@ -97,10 +106,6 @@ fn refuse(problems: Vec<Problem>) -> Refusal {
     }
 }
 
-fn malformed(detail: impl Into<std::borrow::Cow<'static, str>>) -> Refusal {
-    Refusal::new(Reason::Malformed, detail)
-}
-
 fn reply(link: &Link) -> Value {
     json!({
         "token": link.token,
@@ -111,117 +116,47 @@ fn reply(link: &Link) -> Value {
     })
 }
 
-fn read(fields: &Map<String, Value>, at: &str, problems: &mut Vec<Problem>) -> LinkOrder {
-    let mut order = LinkOrder::default();
-    for (name, value) in fields {
-        let pointer = format!("{at}/{}", name.replace('~', "~0").replace('/', "~1"));
-        let mut field = Field { pointer, value, problems };
-        match name.as_str() {
-            _ if value.is_null() => {}
-            "survey" => order.survey = field.text().unwrap_or_default(),
-            "brand" => order.brand = field.text().unwrap_or_default(),
-            "interaction" => order.interaction = field.text(),
-            "respondent" => order.respondent = field.respondent(),
-            "subject" => order.subject = field.subject(),
-            "locale" => order.locale = field.text(),
-            "country" => order.country = field.text(),
-            "attributes" | "attr" => order.attributes.extend(field.attributes()),
-            "expires" => order.expires = field.text(),
-            "test" => order.test = field.truth(),
-            _ => field.problem(Reason::Invalid, "there is no such field"),
+/// An order as its flags would say it.
+fn read(fields: &mut Fields<'_>) -> LinkOrder {
+    let mut text = |name| fields.text(name).map(std::borrow::Cow::into_owned);
+    let mut order = LinkOrder {
+        survey: text("survey").unwrap_or_default(),
+        brand: text("brand").unwrap_or_default(),
+        interaction: text("interaction"),
+        locale: text("locale"),
+        country: text("country"),
+        expires: text("expires"),
+        ..LinkOrder::default()
+    };
+    order.respondent = flag_or(fields, "respondent", |fields| {
+        json::named_once(fields).map(|(kind, name)| format!("{kind}:{name}"))
+    });
+    order.subject = flag_or(fields, "subject", |fields| {
+        let subject = json::subject(fields)?;
+        if subject.kind.as_str().contains(':') {
+            fields.problem("subject/kind", Reason::BadReference, "must hold no colon in a link");
+            return None;
         }
+        Some(format!("{}:{}", subject.kind.as_str(), subject.reference.as_str()))
+    });
+    for name in ["attributes", "attr"] {
+        order.attributes.extend(fields.texts(name));
     }
+    order.test = fields.flag("test");
+    fields.only(&FIELDS);
     order
 }
 
-struct Field<'a> {
-    pointer: String,
-    value: &'a Value,
-    problems: &'a mut Vec<Problem>,
-}
-
-impl Field<'_> {
-    fn problem(&mut self, reason: Reason, detail: &str) {
-        self.problems.push(Problem::new(self.pointer.clone(), reason, detail));
+/// What can stand as the flag (`email:…`, `agent:a-7`) or as the object of `/v1/responses`.
+fn flag_or<'a>(
+    fields: &mut Fields<'a>,
+    name: &str,
+    object: impl FnOnce(&mut Fields<'a>) -> Option<String>,
+) -> Option<String> {
+    match fields.raw(name)?.get().starts_with('"') {
+        true => fields.text(name).map(std::borrow::Cow::into_owned),
+        false => object(fields),
     }
-
-    fn wrong(&mut self, wanted: &str) {
-        self.problems.push(wrong_type(&self.pointer, wanted, self.value));
-    }
-
-    fn text(&mut self) -> Option<String> {
-        if let Value::String(text) = self.value {
-            return Some(text.clone());
-        }
-        self.wrong("a string");
-        None
-    }
-
-    fn truth(&mut self) -> bool {
-        self.value.as_bool().unwrap_or_else(|| {
-            self.wrong("true or false");
-            false
-        })
-    }
-
-    /// As the flag (`email:…`) or as in `/v1/responses` (`{"email": …}`).
-    fn respondent(&mut self) -> Option<String> {
-        let Value::Object(named) = self.value else { return self.text() };
-        let mut names = named.iter();
-        match (names.next(), names.next()) {
-            (Some((kind, Value::String(text))), None)
-                if matches!(kind.as_str(), "ref" | "email" | "phone") =>
-            {
-                Some(format!("{kind}:{text}"))
-            }
-            _ => {
-                self.wrong(r#"a string, {"ref": …}, {"email": …} or {"phone": …}"#);
-                None
-            }
-        }
-    }
-
-    /// As the flag (`agent:a-7`) or as in `/v1/responses` (`{"kind": …, "ref": …}`).
-    fn subject(&mut self) -> Option<String> {
-        let Value::Object(named) = self.value else { return self.text() };
-        match (named.get("kind").and_then(Value::as_str), named.get("ref").and_then(Value::as_str)) {
-            (Some(kind), Some(reference)) if !kind.contains(':') && named.len() == 2 => {
-                Some(format!("{kind}:{reference}"))
-            }
-            _ => {
-                self.wrong(r#"a string like "agent:a-7", or {"kind": …, "ref": …}"#);
-                None
-            }
-        }
-    }
-
-    fn attributes(&mut self) -> Vec<(String, String)> {
-        let Value::Object(pairs) = self.value else {
-            self.wrong("an object of strings");
-            return Vec::new();
-        };
-        let mut attributes = Vec::new();
-        for (key, value) in pairs {
-            let pointer = format!("{}/{}", self.pointer, key.replace('~', "~0").replace('/', "~1"));
-            match value {
-                Value::String(text) => attributes.push((key.clone(), text.clone())),
-                other => self.problems.push(wrong_type(&pointer, "a string", other)),
-            }
-        }
-        attributes
-    }
-}
-
-fn wrong_type(pointer: &str, wanted: &str, found: &Value) -> Problem {
-    let found = match found {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "an array",
-        Value::Object(_) => "an object",
-    };
-    Problem::new(pointer, Reason::WrongType, format!("give {wanted}, not {found}"))
 }
 
 #[cfg(test)]
@@ -240,7 +175,14 @@ mod tests {
             actions: [Action::Links].into(),
             quota: None,
         };
-        let reply = make_links(&sample.catalog, &sample.identity_key, 2, sample.now, &key, body.as_bytes())?;
+        let reply = make_links(
+            &sample.catalog,
+            &sample.identity_key,
+            2,
+            sample.now,
+            &key,
+            &Bytes::copy_from_slice(body.as_bytes()),
+        )?;
         Ok(serde_json::from_slice(&reply).unwrap())
     }
 
@@ -286,15 +228,22 @@ mod tests {
         assert_eq!(
             problems(body),
             [
+                ("/0/survey".to_owned(), Reason::WrongType),
+                ("/0/respondent".to_owned(), Reason::BadContact),
                 ("/0/attributes/a~1b".to_owned(), Reason::WrongType),
                 ("/0/colour".to_owned(), Reason::Invalid),
-                ("/0/respondent".to_owned(), Reason::WrongType),
-                ("/0/survey".to_owned(), Reason::WrongType),
                 ("/0/interaction".to_owned(), Reason::BadReference),
                 ("/0/expires".to_owned(), Reason::BadTime),
-                ("/1".to_owned(), Reason::WrongType),
+                ("/1".to_owned(), Reason::Malformed),
             ]
         );
+        let both = r#"{"survey": "support-nps", "respondent": {"ref": "r", "email": "a@example.org"},
+            "subject": {"kind": "a:b", "ref": "c"}}"#;
+        let expected = [
+            ("/respondent".to_owned(), Reason::BadContact),
+            ("/subject/kind".to_owned(), Reason::BadReference),
+        ];
+        assert_eq!(problems(both), expected);
         assert_eq!(problems("{}"), [("/survey".to_owned(), Reason::Missing)]);
         assert_eq!(problems(r#"{"survey": "none"}"#), [("/survey".to_owned(), Reason::UnknownSurvey)]);
     }

@@ -8,13 +8,11 @@ mod claims;
 mod json;
 mod order;
 mod packed;
-mod respondent;
 mod token;
 
 pub use self::{
     claims::{LinkClaims, LinkRespondent},
     json::make_links,
     order::{DEFAULT_EXPIRY, Link, LinkOrder},
-    respondent::parse_respondent,
     token::{OpenedToken, TOKEN_CHARS, open, seal},
 };

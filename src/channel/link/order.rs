@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::{LinkClaims, packed, parse_respondent, seal};
+use super::{LinkClaims, packed, seal};
 use crate::{
     catalog::{Brand, Catalog, IdentityKey},
     clock::Timestamp,
-    intake::{Country, Reference, Subject},
+    intake::{Country, Reference, Respondent, Subject},
     outcome::{Problem, Reason},
     survey::{Language, Survey},
 };
@@ -116,45 +116,25 @@ impl LinkOrder {
     fn claims(&self, identity_key: &IdentityKey, now: Timestamp, problems: &mut Problems<'_>) -> LinkClaims {
         self.check_attributes(problems);
         let issued = Timestamp::from_secs(now.as_secs());
-        let reference = format!("give {}", Reference::FORM);
-        let respondent = given(self.respondent.as_deref()).and_then(|text| {
-            let pointer = problems.pointer("respondent");
-            parse_respondent(text, &pointer, identity_key)
-                .map_err(|problem| problems.found.push(problem))
-                .ok()
-        });
+        let respondent = problems
+            .read("respondent", &self.respondent, |name| Respondent::named(name, identity_key))
+            .map(Into::into);
         LinkClaims {
             survey: self.survey.clone(),
             brand: self.brand.clone(),
-            interaction: problems.read(
-                "interaction",
-                &self.interaction,
-                Reference::parse,
-                Reason::BadReference,
-                &reference,
-            ),
-            respondent: respondent.map(Into::into),
-            subject: problems.read(
-                "subject",
-                &self.subject,
-                Subject::parse,
-                Reason::BadReference,
-                &format!("give KIND:REF, each {}", Reference::FORM),
-            ),
-            locale: problems.read(
-                "locale",
-                &self.locale,
-                Language::parse,
-                Reason::BadLocale,
-                "give a language tag like de-CH",
-            ),
-            country: problems.read(
-                "country",
-                &self.country,
-                Country::parse,
-                Reason::BadCountry,
-                "give two letters like CH",
-            ),
+            interaction: problems.read("interaction", &self.interaction, |text| {
+                Reference::parse(text).ok_or((Reason::BadReference, Reference::FORM))
+            }),
+            respondent,
+            subject: problems.read("subject", &self.subject, |text| {
+                Subject::parse(text).ok_or((Reason::BadReference, Subject::FORM))
+            }),
+            locale: problems.read("locale", &self.locale, |text| {
+                Language::parse(text).ok_or((Reason::BadLocale, Language::FORM))
+            }),
+            country: problems.read("country", &self.country, |text| {
+                Country::parse(text).ok_or((Reason::BadCountry, Country::FORM))
+            }),
             attributes: self.attributes.clone(),
             issued,
             expires: self.expiry(issued, problems),
@@ -189,7 +169,7 @@ impl LinkOrder {
         for (key, value) in &self.attributes {
             let fits = (1..=KEY_CHARS).contains(&key.chars().count()) && value.chars().count() <= VALUE_CHARS;
             if !fits || !packed::is_packable(key) || !packed::is_packable(value) {
-                let escaped = key.replace('~', "~0").replace('/', "~1");
+                let escaped = Problem::escape(key);
                 let detail = format!(
                     "a key has 1 to {KEY_CHARS} characters, a value at most {VALUE_CHARS}, none a control character"
                 );
@@ -232,16 +212,10 @@ impl Problems<'_> {
         &mut self,
         field: &str,
         text: &Option<String>,
-        parse: impl FnOnce(&str) -> Option<T>,
-        reason: Reason,
-        detail: &str,
+        parse: impl FnOnce(&str) -> Result<T, (Reason, &'static str)>,
     ) -> Option<T> {
-        let text = given(text.as_deref())?;
-        let value = parse(text);
-        if value.is_none() {
-            self.add(field, reason, detail);
-        }
-        value
+        let wrong = |(reason, form)| self.add(field, reason, format!("must be {form}"));
+        parse(given(text.as_deref())?).map_err(wrong).ok()
     }
 }
 

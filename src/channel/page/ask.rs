@@ -136,6 +136,8 @@ fn error(problem: &Problem, kind: Kind, typed: &str, words: &super::Words) -> St
     match problem.reason {
         Reason::TextTooLong => words.too_long.to_owned(),
         Reason::Missing => words.choose.to_owned(),
+        // Given twice.
+        Reason::WrongType => words.not_readable.to_owned(),
         _ if kind == Kind::Text => words.not_readable.to_owned(),
         _ => words.off_scale.replace("{value}", &typed.chars().take(40).collect::<String>()),
     }

@@ -5,11 +5,11 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::{Context, Fields};
 use crate::{
     catalog::{Brand, Catalog},
-    channel::link::{OpenedToken, parse_respondent},
+    channel::link::OpenedToken,
     clock::Timestamp,
     intake::{Country, Given, Proof, Reference, Respondent, Subject, Submission, SubmissionKey},
     outcome::{Problem, Reason, Refusal},
-    survey::{Channel, Language, Question, Rule, Survey},
+    survey::{Channel, Language, Question, RESERVED_IDS, Rule, Survey},
 };
 
 /// Who is asked what, and who vouches for it.
@@ -55,20 +55,16 @@ impl References {
     /// All that cannot be read.
     pub(crate) fn read(fields: &Fields, context: &Context<'_>) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
-        let bad = |pointer, form| Problem::new(pointer, Reason::BadReference, form);
-        let interaction = fields.get("interaction").map(|text| {
-            Reference::parse(text).ok_or_else(|| bad("/interaction", format!("give {}", Reference::FORM)))
-        });
-        let respondent =
-            fields.get("respondent").map(|text| parse_respondent(text, "/respondent", context.identity_key));
-        let subject = fields.get("subject").map(|text| {
-            let form = || format!("give KIND:REF, each {}", Reference::FORM);
-            Subject::parse(text).ok_or_else(|| bad("/subject", form()))
-        });
         let references = Self {
-            interaction: keep(interaction, &mut problems),
-            respondent: keep(respondent, &mut problems),
-            subject: keep(subject, &mut problems),
+            interaction: read(fields, "interaction", &mut problems, |text| {
+                Reference::parse(text).ok_or((Reason::BadReference, Reference::FORM))
+            }),
+            respondent: read(fields, "respondent", &mut problems, |text| {
+                Respondent::named(text, context.identity_key)
+            }),
+            subject: read(fields, "subject", &mut problems, |text| {
+                Subject::parse(text).ok_or((Reason::BadReference, Subject::FORM))
+            }),
         };
         if problems.is_empty() { Ok(references) } else { Err(problems) }
     }
@@ -83,8 +79,15 @@ impl References {
     }
 }
 
-fn keep<T>(read: Option<Result<T, Problem>>, problems: &mut Vec<Problem>) -> Option<T> {
-    read?.map_err(|problem| problems.push(problem)).ok()
+fn read<T>(
+    fields: &Fields,
+    name: &str,
+    problems: &mut Vec<Problem>,
+    parse: impl FnOnce(&str) -> Result<T, (Reason, &'static str)>,
+) -> Option<T> {
+    let wrong =
+        |(reason, form)| problems.push(Problem::new(format!("/{name}"), reason, format!("must be {form}")));
+    parse(fields.get(name)?).map_err(wrong).ok()
 }
 
 impl Invitation {
@@ -178,8 +181,8 @@ impl Invitation {
         submission.attributes.clone_from(&self.attributes);
         submission.test = self.test;
         submission.hold = self.expired.then_some(Reason::LinkExpired);
-        submission.answers = answers(&self.survey, fields);
-        submission.problems = unanswered(&self.survey, fields);
+        (submission.answers, submission.problems) = answers(&self.survey, fields);
+        submission.problems.extend(unanswered(&self.survey, fields));
         submission
     }
 
@@ -215,9 +218,7 @@ pub(crate) fn form_key(fields: &Fields) -> SubmissionKey {
     SubmissionKey { text, strict: false }
 }
 
-/// Fields that are no answers.
-const RESERVED: [&str; 10] =
-    ["interaction", "respondent", "subject", "token", "lang", "next", "key", "website", "change", "attempt"];
+type Field = (String, String);
 
 /// A form that asks for a score and sends the field without one asks its person again; one without the field does not
 /// ask for it.
@@ -235,22 +236,33 @@ fn unanswered(survey: &Survey, fields: &Fields) -> Vec<Problem> {
     survey.questions.iter().filter(is_blank).map(problem).collect()
 }
 
-/// The fields that answer a question; the last of several counts. Foreign fields (submit buttons, trackers) are left
-/// out, unless nothing else was sent: then the refusal shall name them.
-fn answers(survey: &Survey, fields: &Fields) -> Vec<(String, Given)> {
-    let mut known: Vec<(String, Given)> = Vec::new();
-    let mut foreign = Vec::new();
-    for (name, value) in &fields.0 {
-        let is_question = survey.question(name).is_some();
-        if value.trim().is_empty() || (!is_question && RESERVED.contains(&name.as_str())) {
+/// The fields that answer a question, and what is wrong with them. Blank is not answered. Of several texts the last
+/// counts; of several scores nobody knows which was meant. Foreign fields (submit buttons, trackers) are left out,
+/// unless nothing else was sent: then the refusal shall name them.
+fn answers(survey: &Survey, fields: &Fields) -> (Vec<(String, Given)>, Vec<Problem>) {
+    let (mut known, mut foreign): (Vec<Field>, Vec<Field>) = Default::default();
+    let mut problems = Vec::new();
+    for field @ (name, value) in fields.0.iter().filter(|(_, value)| !value.trim().is_empty()) {
+        let Some(question) = survey.question(name) else {
+            if !RESERVED_IDS.contains(&name.as_str()) {
+                keep_last(&mut foreign, field);
+            }
             continue;
+        };
+        let earlier = known.iter().find(|(id, _)| id == name).map(|(_, earlier)| earlier.trim());
+        if earlier.is_some_and(|earlier| earlier != value.trim()) && question.kind.scale().is_some() {
+            let detail = "is given more than once, with different values; give one";
+            problems.push(Problem::new(format!("/answers/{name}"), Reason::WrongType, detail));
         }
-        let answer = (name.clone(), Given::Typed(value.clone()));
-        let list = if is_question { &mut known } else { &mut foreign };
-        match list.iter_mut().find(|(other, _)| other == name) {
-            Some(earlier) => *earlier = answer,
-            None => list.push(answer),
-        }
+        keep_last(&mut known, field);
     }
-    if known.is_empty() { foreign } else { known }
+    let fields = if known.is_empty() { foreign } else { known };
+    (fields.into_iter().map(|(name, value)| (name, Given::Typed(value))).collect(), problems)
+}
+
+fn keep_last(fields: &mut Vec<Field>, (name, value): &Field) {
+    match fields.iter_mut().find(|(earlier, _)| earlier == name) {
+        Some((_, earlier)) => earlier.clone_from(value),
+        None => fields.push((name.clone(), value.clone())),
+    }
 }

@@ -108,8 +108,8 @@ impl Form {
             _ => page::form_key(fields),
         });
         let mut submission = self.invitation.submission(fields, key);
-        submission.problems.extend(self.problems.iter().cloned());
-        if fields.get(HONEYPOT).is_some() && self.invitation.survey.question(HONEYPOT).is_none() {
+        submission.problems.extend_from_slice(&self.problems);
+        if fields.get(HONEYPOT).is_some() {
             submission.hold = submission.hold.or(Some(Reason::Suspicious));
         }
         submission

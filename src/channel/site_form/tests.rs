@@ -108,9 +108,26 @@ async fn foreign_fields_are_left_out_unless_nothing_else_was_sent() {
     let names = |given: Result<Submission, Refusal>| {
         given.unwrap().answers.into_iter().map(|(name, _)| name).collect::<Vec<_>>()
     };
-    assert_eq!(names(given(&desk, "recommend=3&recommend=9&submit=Go&utm=x&reason=").await), ["recommend"]);
+    assert_eq!(names(given(&desk, "recommend=9&submit=Go&utm=x&reason=").await), ["recommend"]);
     assert_eq!(names(given(&desk, "recomend=9&interaction=t-1").await), ["recomend"]);
     assert!(names(given(&desk, "interaction=t-1&lang=de").await).is_empty());
+}
+
+#[tokio::test]
+async fn a_score_that_is_given_twice_is_a_problem_and_a_text_or_the_same_score_is_none() {
+    let desk = Desk::default();
+    let token = format!("&token={}", token(&desk));
+    for by_token in ["", token.as_str()] {
+        let problems = async |form: &str| {
+            let read = given(&desk, &format!("{form}{by_token}")).await.unwrap();
+            read.problems.into_iter().map(|problem| (problem.pointer, problem.reason)).collect::<Vec<_>>()
+        };
+        let twice = [("/answers/recommend".to_owned(), Reason::WrongType)];
+        assert_eq!(problems("recommend=3&recommend=9").await, twice);
+        for fine in ["recommend=9&recommend=+9", "recommend=&recommend=9&recommend=", "reason=a&reason=b"] {
+            assert_eq!(problems(fine).await, [], "{fine}");
+        }
+    }
 }
 
 #[tokio::test]

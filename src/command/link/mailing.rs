@@ -242,8 +242,8 @@ mod tests {
         assert_eq!(opened.claims.attributes["seats"], "3");
         assert_eq!(rows[1][5], format!("https://feedback.example/r/{}", rows[1][4]));
         assert_eq!(rows[1][6], format!("https://feedback.example/u/{}", rows[1][4]));
-        assert!(rows[2][7].starts_with("interaction: give 1 to 64"), "{:?}", rows[2]);
-        assert!(rows[3][7].starts_with("respondent: give a number"), "{:?}", rows[3]);
+        assert!(rows[2][7].starts_with("interaction: must be 1 to 64"), "{:?}", rows[2]);
+        assert!(rows[3][7].starts_with("respondent: must be a telephone number"), "{:?}", rows[3]);
         assert_eq!(rows[4][7], "");
         assert!(rows[5][7].contains("more cells"), "{:?}", rows[5]);
     }

@@ -17,10 +17,7 @@ mod run;
 mod seen;
 
 pub use self::{
-    ask::{
-        Ask, Claimed, ClaimedAnswer, ClaimedAnswers, Digest, Idempotency, Recovered, Tag, Verdict, tag,
-        tag_clash,
-    },
+    ask::{Ask, Claimed, ClaimedAnswer, ClaimedAnswers, Digest, Idempotency, Recovered, Tag, Verdict, tag},
     redis::ConnectError,
     run::{Run, RunId, Runs, Ticket},
 };

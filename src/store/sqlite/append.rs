@@ -62,17 +62,16 @@ fn insert(tx: &Transaction<'_>, checked: &Checked) -> rusqlite::Result<()> {
         checked.hash.0,
         &checked.body,
     ))?;
-    for key in keys(&checked.record) {
+    if let Some(key) = respondent_key(&checked.record) {
         tx.prepare_cached("INSERT OR IGNORE INTO people (key, response_id) VALUES (?1, ?2)")?
             .execute((key, checked.response_id))?;
     }
     Ok(())
 }
 
-/// The keyed hashes of the person who gave it.
-pub(super) fn keys(record: &Record) -> impl Iterator<Item = &[u8]> {
-    let all = std::iter::once(&record.respondent_key).chain(&record.contact_keys);
-    all.map(AsRef::as_ref).filter(|key: &&[u8]| !key.is_empty())
+/// The keyed hash of the person who gave it; none when nobody knows who did.
+pub(super) fn respondent_key(record: &Record) -> Option<&[u8]> {
+    Some(record.respondent_key.as_ref()).filter(|key: &&[u8]| !key.is_empty())
 }
 
 /// All records of a response.
@@ -96,7 +95,8 @@ fn is_erased(tx: &Transaction<'_>, state: &State, checked: &Checked) -> rusqlite
     if received_us >= state.latest_tombstone_us {
         return Ok(false);
     }
-    let names = keys(&checked.record).map(person).chain(std::iter::once(response(&checked.response_id)));
+    let who = respondent_key(&checked.record).map(person);
+    let names = who.into_iter().chain(std::iter::once(response(&checked.response_id)));
     for name in names {
         let mut query = tx.prepare_cached("SELECT received_before FROM tombstones WHERE name = ?1")?;
         let before: Option<i64> = query.query_row([name], |row| row.get(0)).optional()?;

@@ -70,7 +70,7 @@ fn erase_response(
         tx.prepare_cached("DELETE FROM records WHERE response_id = ?1 AND hash = ?2")?
             .execute((id, entry.hash.0))?;
         tx.prepare_cached("DELETE FROM held WHERE hash = ?1")?.execute([entry.hash.0])?;
-        forget_keys(tx, id, entry, &kept)?;
+        forget_person(tx, id, entry, &kept)?;
     }
     match (gone.is_empty(), kept.is_empty()) {
         (true, _) => {}
@@ -80,13 +80,11 @@ fn erase_response(
     Ok(gone.len() as u64)
 }
 
-/// Forgets the keys of a record that no other record of the response carries.
-fn forget_keys(tx: &Transaction<'_>, id: [u8; 16], gone: &Entry, kept: &[Entry]) -> rusqlite::Result<()> {
-    for key in append::keys(&gone.record) {
-        if !kept.iter().any(|entry| append::keys(&entry.record).any(|kept| kept == key)) {
-            tx.prepare_cached("DELETE FROM people WHERE key = ?1 AND response_id = ?2")?
-                .execute((key, id))?;
-        }
+/// Forgets that the response is also this person's, unless another of its records says so.
+fn forget_person(tx: &Transaction<'_>, id: [u8; 16], gone: &Entry, kept: &[Entry]) -> rusqlite::Result<()> {
+    let Some(key) = append::respondent_key(&gone.record) else { return Ok(()) };
+    if !kept.iter().any(|entry| entry.record.respondent_key == key) {
+        tx.prepare_cached("DELETE FROM people WHERE key = ?1 AND response_id = ?2")?.execute((key, id))?;
     }
     Ok(())
 }

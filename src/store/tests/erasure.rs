@@ -37,17 +37,6 @@ async fn an_erased_person_is_gone_and_what_was_received_before_stays_out() {
 }
 
 #[tokio::test]
-async fn a_person_is_found_by_each_contact() {
-    let mut store = Running::start().await;
-    let by_mail = Record { contact_keys: vec![vec![5; 16].into()], ..record_of(1) };
-    store
-        .append(vec![by_mail, Record { respondent_key: vec![5; 16].into(), ..record_of(2) }, record_of(3)])
-        .await;
-    assert_eq!(erase(&mut store, [5; 16]).await, EraseResponse { responses: 2, records: 2 });
-    assert_eq!(erase(&mut store, [6; 16]).await, EraseResponse::default());
-}
-
-#[tokio::test]
 async fn a_record_from_a_gateway_whose_clock_is_ahead_is_erased_too() {
     let mut store = Running::start().await;
     let ahead = Record { received_us: NOW.after(Duration::from_secs(90)).as_micros(), ..record() };

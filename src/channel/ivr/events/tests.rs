@@ -7,8 +7,9 @@ use super::{
 use crate::{
     catalog::IdentityKey,
     clock::Timestamp,
-    outcome::{Ledger, ResponseId, Scored},
-    survey::{Identity, Segment},
+    intake::{Answered, Proof},
+    outcome::{Ledger, Outcome, ResponseId, Scored, Value},
+    survey::{Channel, Identity, Segment},
 };
 
 /// What became of an event, what was submitted, and how many were rejected on the way.
@@ -87,7 +88,7 @@ async fn an_answer_is_submitted_with_all_that_the_event_says() {
     assert_eq!(taken.status(), http::StatusCode::CREATED);
     let reply = json!({
         "id": "01010101-0101-8101-8101-010101010101", "outcome": "accepted", "identity": "keyed",
-        "answers": {"recommend": {"value": 9, "segment": "promoter", "normalized": 90.0}}, "next": null,
+        "answers": {"recommend": {"value": 9, "segment": "promoter", "normalized": 90}}, "next": null,
     });
     assert_eq!(taken.to_json(), reply);
 }
@@ -184,8 +185,7 @@ async fn all_problems_are_told_at_once_by_pointer() {
         ("/from", "wrong_type"),
         ("/interaction", "wrong_type"),
         ("/locale", "bad_locale"),
-        ("/respondent/email", "bad_contact"),
-        ("/respondent/phone", "bad_contact"),
+        ("/respondent", "bad_contact"),
         ("/subject/ref", "missing"),
     ];
     assert_eq!((given, rejected), (expected.to_vec(), 1));
@@ -231,7 +231,7 @@ async fn what_is_not_there_not_ours_or_no_json_is_refused_as_such() {
         assert_eq!((taken.unwrap_err().reason, rejected), (reason, 1));
     }
     let deep = "[".repeat(100_000);
-    for body in ["", "[]", "9", "{", "{\"brand\":\"\\ud800\"}", &deep] {
+    for body in ["", "[]", "9", "{", &deep] {
         let (taken, _, rejected) = post_bytes(body.as_bytes()).await;
         assert_eq!((taken.unwrap_err().reason, rejected), (Reason::Malformed, 1));
     }

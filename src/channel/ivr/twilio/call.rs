@@ -2,7 +2,6 @@
 
 use super::{
     super::{
-        caller::Number,
         dialogue::Prompt,
         keypad, spoken,
         words::{ENGLISH, words},
@@ -13,7 +12,7 @@ use super::{
     voice,
 };
 use crate::{
-    catalog::{Brand, IdentityKey},
+    catalog::{Brand, Contact, IdentityKey},
     intake::{Answered, Country, Given, Proof, Reference, Respondent, Subject, Submission, SubmissionKey},
     survey::{Channel, Language, Question, Survey, negotiate},
 };
@@ -53,9 +52,9 @@ impl<'a> Call<'a> {
         let caller = Caller::read(&form);
         let mut bad = Vec::new();
         let call_id = Reference::parse(form.get("CallSid"));
-        let interaction = references(&address, "interaction", Reference::parse, &mut bad);
-        let respondent = references(&address, "respondent", Reference::parse, &mut bad);
-        let subject = references(&address, "subject", Subject::parse, &mut bad);
+        let interaction = parsed(&address, "interaction", Reference::parse, &mut bad);
+        let respondent = parsed(&address, "respondent", |name| Respondent::named(name, key).ok(), &mut bad);
+        let subject = parsed(&address, "subject", Subject::parse, &mut bad);
         let Some(call_id) = call_id else {
             bad.push("CallSid");
             return Err(bad);
@@ -66,7 +65,7 @@ impl<'a> Call<'a> {
         let (language, locale) = languages(survey, brand, &address, caller.country);
         Ok(Self {
             interaction: interaction.unwrap_or_else(|| call_id.clone()),
-            respondent: respondent.map(|named| by_reference(named, key)).or_else(|| caller.respondent(key)),
+            respondent: respondent.or_else(|| caller.respondent(key)),
             country: caller.country,
             state: address.state(),
             brand,
@@ -180,7 +179,7 @@ fn say_in(language: &Language, text: &str) -> Say {
     Say { language: if ours { voice::of(language) } else { "en-US" }, text: text.to_owned() }
 }
 
-fn references<T>(
+fn parsed<T>(
     address: &Address<'_>,
     name: &'static str,
     parse: impl Fn(&str) -> Option<T>,
@@ -192,11 +191,6 @@ fn references<T>(
         bad.push(name);
     }
     parsed
-}
-
-fn by_reference(reference: Reference, key: &IdentityKey) -> Respondent {
-    let hashed = key.respondent("ref", reference.as_str());
-    Respondent { reference: Some(reference), key: hashed }
 }
 
 /// The language of the questions, and the caller's form of it: as the query says, else as most people in the caller's
@@ -218,7 +212,8 @@ fn languages<'a>(
 
 /// The person on the phone: who calls us, or whom somebody had called.
 struct Caller {
-    number: Option<Number>,
+    /// None when it is withheld: what stands for it then is no valid number.
+    number: Option<Contact>,
     country: Option<Country>,
 }
 
@@ -226,12 +221,12 @@ impl Caller {
     fn read(form: &Form) -> Self {
         let outbound = form.get("Direction").starts_with("outbound");
         let [number, country] = if outbound { ["To", "ToCountry"] } else { ["From", "FromCountry"] };
-        let number = Number::parse(form.get(number));
-        let plan = number.as_ref().and_then(|number| number.country);
+        let number = Contact::phone(form.get(number));
+        let plan = number.as_ref().and_then(|number| Country::parse(&number.country()?));
         Self { country: Country::parse(form.get(country)).or(plan), number }
     }
 
     fn respondent(&self, key: &IdentityKey) -> Option<Respondent> {
-        self.number.as_ref().map(|number| Respondent { reference: None, key: number.respondent(key) })
+        self.number.as_ref().map(|number| Respondent::reached_by(number, key))
     }
 }
