@@ -23,6 +23,7 @@ mod watch;
 pub(crate) mod words;
 mod writer;
 
+pub(crate) use self::client::endpoint;
 pub use self::{
     auth::{Auth, Bearer},
     client::{Client, ConnectError, IDENTITY_KEY_METADATA, connect},

@@ -224,10 +224,11 @@ type Field = (String, String);
 /// ask for it.
 fn unanswered(survey: &Survey, fields: &Fields) -> Vec<Problem> {
     let is_blank = |question: &&Question| {
-        let sent = fields.0.iter().rfind(|(name, _)| *name == question.id);
+        let mut sent = fields.0.iter().filter(|(name, _)| *name == question.id).peekable();
         question.required
             && question.kind.scale().is_some()
-            && sent.is_some_and(|(_, value)| value.trim().is_empty())
+            && sent.peek().is_some()
+            && sent.all(|(_, value)| value.trim().is_empty())
     };
     let problem = |question: &Question| {
         let pointer = format!("/answers/{}", question.id);
