@@ -6,7 +6,7 @@ SHELL := /bin/bash
 
 BUF := target/tools/node_modules/.bin/buf
 
-.PHONY: help test tools fmt clippy proto cargo-test run
+.PHONY: help test tools fmt clippy proto cargo-test bench run
 
 help: ## Lists the targets.
 	@sed -nE 's/^([a-z-]+):.*## (.*)$$/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -23,20 +23,27 @@ tools: ## Installs what tests need and the machine lacks.
 	@scripts/install-tools
 
 fmt: ## Formatting.
-	@echo "==> cargo fmt --check"
-	@cargo fmt --check
+	@echo "==> cargo fmt --all --check"
+	@cargo fmt --all --check
 
 clippy: ## Lints, warnings denied.
-	@echo "==> cargo clippy --all-targets -- -D warnings"
-	@cargo clippy --locked --all-targets -- -D warnings
+	@echo "==> cargo clippy --workspace --all-targets -- -D warnings"
+	@cargo clippy --locked --workspace --all-targets -- -D warnings
 
 proto: tools ## The contracts, by buf's STANDARD rules.
 	@echo "==> buf lint proto"
 	@$(BUF) lint proto
 
-cargo-test: ## Unit tests, whole-gateway tests, browser tests.
-	@echo "==> cargo test"
-	@cargo test --locked
+cargo-test: ## Unit tests, whole-gateway tests, browser tests, a small bench.
+	@echo "==> cargo test --workspace"
+	@cargo test --locked --workspace
+
+bench: ## Each scenario beside its floor, in release; a few minutes after the build. Figures: target/bench.json.
+	@echo "==> build"
+	@cargo build --release --locked
+	@cargo build --release --locked -p load-tests
+	@echo "==> bench"
+	@target/release/load-tests bench
 
 run: ## All roles in one process.
 	@cargo run --release

@@ -54,6 +54,11 @@ impl Contact {
         Some(Self::Phone(parsed.format().mode(phonenumber::Mode::E164).to_string()))
     }
 
+    /// Reads the numbering plans in, which takes most of a second: better before the first caller than while one waits.
+    pub fn warm_up() {
+        drop(Self::phone("+41446681800"));
+    }
+
     /// `email` or `phone`.
     pub const fn kind(&self) -> &'static str {
         match self {

@@ -28,6 +28,7 @@ pub(super) fn run(args: Serve) -> Result<ExitCode, Failure> {
 
 /// What to click and what to paste, for whoever tries it out.
 fn welcome(settings: &Settings, catalog: &Catalog) -> String {
+    let program = std::env::args().next().unwrap_or_else(|| "voxgate".to_owned());
     let base = &settings.public_base_url;
     let grpc = settings.grpc.listen;
     let admin = settings.admin.listen;
@@ -41,13 +42,13 @@ fn welcome(settings: &Settings, catalog: &Catalog) -> String {
     format!(
         "\n  voxgate is starting. To try it:\n\n\
          \x20 a link in a mail   {base}/m/{brand}/{survey}/9?interaction=ticket-1\n\
-         \x20 a signed link      voxgate link --survey {survey} --brand {brand} --interaction ticket-1\n\
+         \x20 a signed link      {program} link --survey {survey} --brand {brand} --interaction ticket-1\n\
          \x20 a form             {base}/f/{brand}/{survey}\n\
          \x20 the chat widget    <script async src=\"{base}/widget.js\" data-brand=\"{brand}\" data-survey=\"{survey}\"></script>\n\
          \x20 a phone call       point a Twilio number's voice webhook to {base}/ivr/twilio/{brand}/{survey}\n\
          \x20 a program          curl {base}/v1/responses -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' \\\n\
          \x20                      -d '{{\"survey\":\"{survey}\",\"brand\":\"{brand}\",\"interaction\":\"ticket-1\",\"answers\":{{\"recommend\":9}}}}'\n\
          \x20 gRPC               grpcurl -plaintext -H 'authorization: Bearer {key}' {grpc} list\n\
-         \x20 what came of it    voxgate report      http://{admin}/ledger      http://{admin}/metrics\n\n"
+         \x20 what came of it    {program} report      http://{admin}/ledger      http://{admin}/metrics\n\n"
     )
 }

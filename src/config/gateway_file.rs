@@ -186,7 +186,7 @@ fn spool(layers: &Layers<'_>) -> Spool {
         disk_floor: bytes(layers, "spool.disk_floor", ByteSize::b(0)..=ByteSize::pib(1)),
         keep_delivered: time(layers, "spool.keep_delivered", Duration::ZERO..=366 * DAY),
         // Space is freed by the segment: a small budget needs several of them.
-        segment_bytes: segment_bytes.min(budget / 4).next_multiple_of(4096),
+        segment_bytes: segment_bytes.min(budget / 8).next_multiple_of(4096),
         queue: count(layers, "spool.queue", 1..=1_000_000),
     }
 }

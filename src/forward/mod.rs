@@ -120,7 +120,8 @@ impl Forward {
                 pauses = self.pauses();
             }
             let pause = pauses.next().unwrap_or(self.settings.backoff_max);
-            tracing::warn!(%error, pause_ms = pause.as_millis(), "the store did not take records; trying again");
+            let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+            tracing::warn!(%error, pause_ms, "the store did not take records; trying again");
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = tokio::time::sleep(pause) => {}

@@ -3,7 +3,6 @@
 use std::{
     collections::VecDeque,
     sync::{Arc, atomic::Ordering},
-    time::Duration,
 };
 
 use bytes::Bytes;
@@ -12,12 +11,7 @@ use prost::Message as _;
 use tokio::{sync::mpsc, time::Instant};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
-use tonic::{
-    Code, Request, Status, Streaming,
-    client::Grpc,
-    metadata::MetadataValue,
-    transport::{Channel, Endpoint},
-};
+use tonic::{Code, Request, Status, Streaming, client::Grpc, metadata::MetadataValue};
 use tonic_prost::ProstCodec;
 
 use super::{
@@ -30,10 +24,8 @@ use crate::{
     config::settings,
     proto::store::v1::{AppendResponse, Refused},
     spool::{Batch, Reader, Spool},
+    store::{ConnectError, IDENTITY_KEY_METADATA, endpoint},
 };
-
-/// Time to open the connection.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How a session ended.
 pub(super) enum End {
@@ -48,8 +40,10 @@ pub(super) enum End {
 pub(super) enum SessionError {
     #[error("no connection: {0}")]
     Connect(#[from] tonic::transport::Error),
-    #[error("the store's address or key cannot be used")]
-    Address,
+    #[error(transparent)]
+    Address(#[from] ConnectError),
+    #[error("the store's key cannot be sent")]
+    Key,
     #[error("{}: {}", .0.code(), .0.message())]
     Status(Box<Status>),
     #[error("the store closed the stream")]
@@ -138,15 +132,15 @@ impl<'a> Session<'a> {
         store: &StoreAddress,
         requests: mpsc::Receiver<EncodedAppend>,
     ) -> Result<Streaming<AppendResponse>, SessionError> {
-        let mut client = Grpc::new(connect(&store.url).await?);
+        let mut client = Grpc::new(endpoint(&store.url)?.connect().await?);
         client.ready().await?;
         let mut request = Request::new(ReceiverStream::new(requests));
         let metadata = request.metadata_mut();
-        let fingerprint = MetadataValue::try_from(&store.fingerprint).map_err(|_| SessionError::Address)?;
-        metadata.insert("voxgate-identity-key", fingerprint);
+        let fingerprint = MetadataValue::try_from(&store.fingerprint).map_err(|_| SessionError::Key)?;
+        metadata.insert(IDENTITY_KEY_METADATA, fingerprint);
         if let Some(key) = &self.settings.key {
             let bearer = format!("Bearer {}", key.expose());
-            metadata.insert("authorization", bearer.parse().map_err(|_| SessionError::Address)?);
+            metadata.insert("authorization", bearer.parse().map_err(|_| SessionError::Key)?);
         }
         let codec = ProstCodec::<EncodedAppend, AppendResponse>::default();
         let opened = client.streaming(request, PathAndQuery::from_static(APPEND), codec).await;
@@ -210,16 +204,6 @@ impl<'a> Session<'a> {
         let kept = tokio::task::spawn_blocking(move || letters.keep(sequence, record, &code, &detail, at));
         kept.await.map_err(|_| SessionError::Closed)?.map_err(SessionError::DeadLetter)
     }
-}
-
-async fn connect(url: &str) -> Result<Channel, SessionError> {
-    let endpoint = Endpoint::from_shared(url.to_owned()).map_err(|_| SessionError::Address)?;
-    let endpoint = endpoint
-        .connect_timeout(CONNECT_TIMEOUT)
-        .tcp_nodelay(true)
-        .http2_keep_alive_interval(Duration::from_secs(10))
-        .keep_alive_timeout(Duration::from_secs(10));
-    Ok(endpoint.connect().await?)
 }
 
 fn status(status: Status) -> SessionError {

@@ -9,7 +9,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{Bound, Conflicts, EdgeParts};
 use crate::{
     admin::{AdminEdge, Readiness},
-    catalog::Catalog,
+    catalog::{Catalog, Contact},
     channel::{Edge, grpc::Collector},
     clock::Clock,
     config::Settings,
@@ -20,7 +20,7 @@ use crate::{
         limit::Limiter,
     },
     lifecycle::Failure,
-    spool::Spool,
+    spool::{Recovery, Spool},
     store::{self, Store},
 };
 
@@ -51,6 +51,7 @@ pub(super) async fn edge(
 ) -> Result<(EdgeParts, AdminEdge), Failure> {
     let clock = Clock::System;
     create_data_dir(settings)?;
+    tasks.spawn_blocking(Contact::warm_up);
     let spool = open_spool(settings, &clock)?;
     let letters = DeadLetters::open(&settings.data, settings.store.dead_letters)
         .map_err(|error| Failure::Unavailable(format!("the dead letters cannot be opened: {error}")))?;
@@ -99,7 +100,8 @@ fn create_data_dir(settings: &Settings) -> Result<(), Failure> {
 fn open_spool(settings: &Settings, clock: &Clock) -> Result<Spool, Failure> {
     let opened = Spool::open(&settings.data, &settings.spool, clock.clone());
     let (spool, recovery) = opened.map_err(|error| Failure::Unavailable(error.to_string()))?;
-    tracing::info!(?recovery, "spool open");
+    let Recovery { segments, undelivered, torn_tail, missing_segments, set_aside, cursor_lost } = recovery;
+    tracing::info!(segments, undelivered, torn_tail, missing_segments, set_aside, cursor_lost, "spool open");
     Ok(spool)
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tonic::{
     service::interceptor::InterceptedService,
-    transport::{Channel, Endpoint},
+    transport::{Channel, ClientTlsConfig, Endpoint},
 };
 
 use super::auth::Bearer;
@@ -45,7 +45,7 @@ pub(crate) enum ConnectError {
     },
 }
 
-/// Connects to the store at `url`, `http://HOST:PORT` or `HOST:PORT`.
+/// Connects to the store at `url`: `http://HOST:PORT`, `HOST:PORT`, or `https://…` by the system's certificates.
 ///
 /// # Errors
 /// When the URL is none, or when nobody answers within five seconds.
@@ -59,17 +59,24 @@ pub(crate) async fn connect(url: &str, key: Option<&Secret>) -> Result<Client, C
     Ok(StoreServiceClient::with_interceptor(channel, bearer).max_decoding_message_size(MESSAGE_BYTES))
 }
 
-fn endpoint(url: &str) -> Result<Endpoint, ConnectError> {
+/// How a store is reached, for the commands and for delivery.
+///
+/// # Errors
+/// The URL is none.
+pub(crate) fn endpoint(url: &str) -> Result<Endpoint, ConnectError> {
     let bad = || ConnectError::Url { url: url.to_owned() };
     let full = if url.contains("://") { url.to_owned() } else { format!("http://{url}") };
     let parsed = url::Url::parse(&full).map_err(|_| bad())?;
-    if parsed.scheme() != "http" || parsed.host_str().is_none() {
+    if !matches!(parsed.scheme(), "http" | "https") || parsed.host_str().is_none() {
         return Err(bad());
     }
-    let endpoint = Endpoint::from_shared(full).map_err(|_| bad())?;
+    let mut endpoint = Endpoint::from_shared(full).map_err(|_| bad())?;
+    if parsed.scheme() == "https" {
+        endpoint = endpoint.tls_config(ClientTlsConfig::new().with_native_roots()).map_err(|_| bad())?;
+    }
     Ok(endpoint
         .connect_timeout(CONNECT_TIMEOUT)
         .tcp_nodelay(true)
-        .http2_keep_alive_interval(Duration::from_secs(20))
+        .http2_keep_alive_interval(Duration::from_secs(10))
         .keep_alive_timeout(Duration::from_secs(10)))
 }

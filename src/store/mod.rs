@@ -25,7 +25,7 @@ mod writer;
 
 pub(crate) use self::{
     auth::Auth,
-    client::{Client, ConnectError, IDENTITY_KEY_METADATA, connect},
+    client::{Client, ConnectError, IDENTITY_KEY_METADATA, connect, endpoint},
     grpc::Service,
     hash::RecordHash,
     serve::serve,

@@ -1,0 +1,90 @@
+//! One run: everything in turn, then the table and the file.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{Write as _, stderr, stdout},
+    net::SocketAddr,
+    path::Path,
+};
+
+use anyhow::Context as _;
+
+use crate::{
+    Plan, claims,
+    cores::{Cores, CpuClock},
+    disk,
+    figure::Figure,
+    goal,
+    scenario::{Bench, Floor, Scenario},
+};
+
+/// Writes that the disk's figure is measured by, in each round.
+const SYNCS: u64 = 300;
+
+/// Tells whoever waits how far it is.
+pub(crate) fn say(line: &str) {
+    // Without a terminal to tell there is nobody to tell it to.
+    writeln!(stderr(), "{line}").ok();
+}
+
+/// Logs a listener as the gateway does.
+pub(crate) fn announce(listener: &str, addr: SocketAddr) {
+    let line = serde_json::json!({ "message": "listening", "listener": listener, "addr": addr });
+    writeln!(stdout(), "{line}").ok();
+}
+
+/// Runs the plan.
+///
+/// # Errors
+/// Something that is needed is not there, or the run is void.
+pub(crate) fn run(plan: &Plan) -> anyhow::Result<()> {
+    fresh(&plan.work)?;
+    let cores = Cores::share()?;
+    cores.settle()?;
+    if cores.are_pinned() {
+        say(&format!(
+            "servers on core {}, load on {}, Redis and store on {}",
+            cores.server, cores.load, cores.others
+        ));
+    } else {
+        say("nothing is pinned: that takes two cores and taskset; ratios are rough");
+    }
+    // The load has one core, so it has one thread.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let figures = runtime.block_on(measure(plan, &cores))?;
+    writeln!(stdout(), "{}", goal::table(&figures))?;
+    fs::write(&plan.out, serde_json::to_vec_pretty(&figures)?)
+        .with_context(|| format!("{} cannot be written", plan.out.display()))?;
+    fs::remove_dir_all(&plan.work)?;
+    Ok(())
+}
+
+async fn measure(plan: &Plan, cores: &Cores) -> anyhow::Result<BTreeMap<&'static str, Figure>> {
+    let bench = Bench { plan, cores, clock: CpuClock::new()? };
+    let wanted = |name: &str| name.contains(&plan.only);
+    let mut figures = BTreeMap::new();
+    if wanted("fdatasync_p50_us") {
+        figures.insert("fdatasync_p50_us", disk::fdatasync_p50_us(&plan.work, plan.rounds, SYNCS)?);
+    }
+    let floor = Floor::start(plan, cores).await?;
+    for scenario in Scenario::ALL {
+        if wanted(scenario.name()) {
+            let figure = scenario.run(bench, &floor).await;
+            figures.insert(scenario.name(), figure.with_context(|| scenario.name().to_owned())?);
+        }
+    }
+    if wanted("redis_bytes_per_claim") {
+        let bytes = claims::bytes_per_claim(bench, plan.claims).await.context("redis_bytes_per_claim")?;
+        figures.insert("redis_bytes_per_claim", Figure::of(&[bytes])?);
+    }
+    Ok(figures)
+}
+
+/// What a run before this one left behind is of no use.
+fn fresh(work: &Path) -> anyhow::Result<()> {
+    if work.exists() {
+        fs::remove_dir_all(work).with_context(|| format!("{} cannot be emptied", work.display()))?;
+    }
+    fs::create_dir_all(work).with_context(|| format!("{} cannot be made", work.display()))
+}

@@ -1,0 +1,99 @@
+//! One HTTP/1.1 keep-alive connection that costs the load's core little, so that the server is what is measured.
+
+use std::net::SocketAddr;
+
+use anyhow::{Context as _, bail};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+
+/// Fields of a reply's head at the most.
+const FIELDS: usize = 32;
+/// A reply at the most: that to an order of links is the largest.
+const REPLY_BYTES: usize = 4 << 20;
+
+/// An open connection.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    stream: TcpStream,
+    read: Vec<u8>,
+}
+
+/// The head of a reply.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Head {
+    status: u16,
+    head_bytes: usize,
+    body_bytes: usize,
+}
+
+impl Connection {
+    pub(crate) async fn open(address: SocketAddr) -> anyhow::Result<Self> {
+        let stream =
+            TcpStream::connect(address).await.with_context(|| format!("{address} does not accept"))?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream, read: Vec::with_capacity(8192) })
+    }
+
+    /// Sends a request and reads the reply whole: its status and its body.
+    pub(crate) async fn exchange(&mut self, request: &[u8]) -> anyhow::Result<(u16, &[u8])> {
+        self.stream.write_all(request).await?;
+        self.read.clear();
+        let Head { status, head_bytes, body_bytes } = loop {
+            self.read_more().await?;
+            if let Some(head) = head(&self.read)? {
+                break head;
+            }
+        };
+        let whole = head_bytes + body_bytes;
+        while self.read.len() < whole {
+            self.read_more().await?;
+        }
+        Ok((status, self.read.get(head_bytes..whole).unwrap_or_default()))
+    }
+
+    async fn read_more(&mut self) -> anyhow::Result<()> {
+        if self.stream.read_buf(&mut self.read).await? == 0 {
+            bail!("the server closed a connection that was in use");
+        }
+        if self.read.len() > REPLY_BYTES {
+            bail!("a reply is larger than {REPLY_BYTES} bytes");
+        }
+        Ok(())
+    }
+}
+
+/// None while it is not there whole.
+fn head(read: &[u8]) -> anyhow::Result<Option<Head>> {
+    let mut fields = [httparse::EMPTY_HEADER; FIELDS];
+    let mut response = httparse::Response::new(&mut fields);
+    let httparse::Status::Complete(head_bytes) = response.parse(read).context("the reply is no HTTP")? else {
+        return Ok(None);
+    };
+    let length = response.headers.iter().find(|field| field.name.eq_ignore_ascii_case("content-length"));
+    let length = length.context("the reply has no Content-Length, which this load relies on")?;
+    let body_bytes = std::str::from_utf8(length.value)?.parse()?;
+    Ok(Some(Head { status: response.code.unwrap_or(0), head_bytes, body_bytes }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_is_read_once_it_is_whole() {
+        let reply = b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\n{}";
+        for cut in 0..reply.len() - 2 {
+            assert_eq!(head(&reply[..cut]).unwrap(), None, "{cut}");
+        }
+        let whole = Head { status: 201, head_bytes: reply.len() - 2, body_bytes: 2 };
+        assert_eq!(head(reply).unwrap(), Some(whole));
+    }
+
+    #[test]
+    fn a_reply_whose_end_cannot_be_known_is_an_error() {
+        assert!(head(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n").is_err());
+        assert!(head(b"no http\r\n\r\n").is_err());
+    }
+}

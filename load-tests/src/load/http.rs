@@ -1,0 +1,54 @@
+//! Many keep-alive connections, one request at a time on each.
+
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::bail;
+use tokio::task::JoinSet;
+
+use super::{Connection, Done};
+use crate::identity::Request;
+
+/// What is asked of a server.
+#[derive(Clone, Debug)]
+pub(crate) struct Order {
+    pub(crate) request: Arc<Request>,
+    /// The status that every reply must have.
+    pub(crate) status: u16,
+    /// Connections at once.
+    pub(crate) connections: u32,
+    pub(crate) length: Duration,
+}
+
+/// Loads a server for so long, or until there is nothing left to ask.
+pub(crate) async fn over_http(address: SocketAddr, order: &Order) -> anyhow::Result<Done> {
+    let mut connections = Vec::new();
+    for _ in 0..order.connections {
+        connections.push(Connection::open(address).await?);
+    }
+    let started = Instant::now();
+    let mut loops = JoinSet::new();
+    for connection in connections {
+        loops.spawn(ask(connection, order.clone(), started + order.length));
+    }
+    let mut requests = 0;
+    while let Some(asked) = loops.join_next().await {
+        requests += asked??;
+    }
+    Ok(Done { items: requests * order.request.items(), wall_secs: started.elapsed().as_secs_f64() })
+}
+
+async fn ask(mut connection: Connection, order: Order, end: Instant) -> anyhow::Result<u64> {
+    let (mut wire, mut body, mut requests) = (Vec::new(), Vec::new(), 0);
+    while Instant::now() < end && order.request.write(&mut wire, &mut body) {
+        let (status, reply) = connection.exchange(&wire).await?;
+        if status != order.status {
+            bail!("a reply was {status}, not {}: {}", order.status, String::from_utf8_lossy(reply));
+        }
+        requests += 1;
+    }
+    Ok(requests)
+}

@@ -1,0 +1,35 @@
+//! Closed-loop load: each connection sends its next request when the reply to the last has come, so a slow server is
+//! asked less and nothing piles up. Right for CPU and throughput; latency would need an open loop.
+
+mod connection;
+mod http;
+mod stream;
+
+pub(crate) use self::{
+    connection::Connection,
+    http::{Order, over_http},
+    stream::{Bound, over_grpc},
+};
+
+/// What came of a round's load.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Done {
+    /// Answers that were acknowledged.
+    pub(crate) items: u64,
+    /// From the first request to the last reply, s.
+    pub(crate) wall_secs: f64,
+}
+
+impl Done {
+    /// A share of what was spent on all answers.
+    #[allow(clippy::cast_precision_loss, reason = "exact up to 2^53 answers")]
+    pub(crate) fn each(self, spent_us: f64) -> f64 {
+        spent_us / self.items as f64
+    }
+
+    /// Answers a second.
+    #[allow(clippy::cast_precision_loss, reason = "exact up to 2^53 answers")]
+    pub(crate) fn rate(self) -> f64 {
+        self.items as f64 / self.wall_secs
+    }
+}

@@ -1,0 +1,234 @@
+//! A scenario: one way in, loaded in rounds that take turns with the floor.
+
+use std::{env, fmt, net::SocketAddr, sync::Arc, time::Duration};
+
+use anyhow::ensure;
+use serde::Deserialize;
+
+use crate::{
+    Plan,
+    bench::say,
+    cores::{Cores, CpuClock},
+    figure::Figure,
+    identity::{self, Links, Numbers, Request},
+    load::{Bound, Connection, Done, Order, over_grpc, over_http},
+    process::Process,
+    system::{ANSWERS_PER_DAY, Spent, System},
+};
+
+/// The status of the floor.
+const FLOOR_STATUS: u16 = 202;
+/// Links in one order; a body holds that many.
+const LINKS_AN_ORDER: u64 = 200;
+
+/// One way in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scenario {
+    HttpJson,
+    EmailPost,
+    Beacon,
+    HttpBatchItem,
+    GrpcStreamItem,
+}
+
+/// The floor's process.
+#[derive(Debug)]
+pub(crate) struct Floor {
+    process: Process,
+    address: SocketAddr,
+}
+
+impl Floor {
+    /// Starts this very program as the floor.
+    pub(crate) async fn start(plan: &Plan, cores: &Cores) -> anyhow::Result<Self> {
+        let log = plan.work.join("floor.log");
+        let mut process = Process::start(&env::current_exe()?, &["floor"], &cores.server, log)?;
+        let address = process.listening("http").await?;
+        Ok(Self { process, address })
+    }
+}
+
+/// What a scenario is run with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bench<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) cores: &'a Cores,
+    pub(crate) clock: CpuClock,
+}
+
+impl Scenario {
+    pub(crate) const ALL: [Self; 5] =
+        [Self::HttpJson, Self::EmailPost, Self::Beacon, Self::HttpBatchItem, Self::GrpcStreamItem];
+
+    /// The figure's name.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::HttpJson => "http_json_cpu_ratio",
+            Self::EmailPost => "email_post_cpu_ratio",
+            Self::Beacon => "beacon_cpu_ratio",
+            Self::HttpBatchItem => "http_batch_item_cpu_ratio",
+            Self::GrpcStreamItem => "grpc_stream_item_cpu_ratio",
+        }
+    }
+
+    /// Runs it; the figure is the ratio of the gateway's CPU an answer to the floor's CPU a request, of each round.
+    ///
+    /// # Errors
+    /// A refusal, or books that do not agree with what was acknowledged: the run is void.
+    pub(crate) async fn run(self, bench: Bench<'_>, floor: &Floor) -> anyhow::Result<Figure> {
+        let system = System::start(bench.plan, bench.cores, self.name(), ANSWERS_PER_DAY).await?;
+        let load = Load::of(self);
+        let mut run = Run { bench, floor, system, load, link_numbers: Numbers::default(), taken: 0 };
+        run.round(0, Duration::from_millis(bench.plan.round_ms / 2)).await?;
+        let mut ratios = Vec::new();
+        for number in 1..=bench.plan.rounds {
+            let round = run.round(number, Duration::from_millis(bench.plan.round_ms)).await?;
+            say(&format!("{} {number}/{}: {round}", self.name(), bench.plan.rounds));
+            ratios.push(round.ratio());
+        }
+        run.system.check(run.taken).await?;
+        Figure::of(&ratios)
+    }
+}
+
+/// What is asked of the gateway and of the floor: the same request; where the gateway's carries many answers or is no
+/// HTTP/1.1, the floor's carries one answer, which is the stricter measure.
+#[derive(Debug)]
+struct Load {
+    gateway: Ask,
+    floor: Arc<Request>,
+}
+
+#[derive(Debug)]
+enum Ask {
+    Http(Arc<Request>),
+    Stream(Numbers),
+}
+
+impl Load {
+    fn of(scenario: Scenario) -> Self {
+        let one_answer = Arc::new(Request::Json(Numbers::default()));
+        match scenario {
+            Scenario::HttpJson => Self::same(Request::Json(Numbers::default())),
+            // Filled before each round.
+            Scenario::EmailPost => Self::same(Request::Email(Links::new(Vec::new()))),
+            Scenario::Beacon => Self::same(Request::Beacon(Numbers::default())),
+            Scenario::HttpBatchItem => {
+                Self { gateway: Ask::Http(Arc::new(Request::Batch(Numbers::default()))), floor: one_answer }
+            }
+            Scenario::GrpcStreamItem => Self { gateway: Ask::Stream(Numbers::default()), floor: one_answer },
+        }
+    }
+
+    fn same(request: Request) -> Self {
+        let request = Arc::new(request);
+        Self { gateway: Ask::Http(Arc::clone(&request)), floor: request }
+    }
+}
+
+struct Run<'a> {
+    bench: Bench<'a>,
+    floor: &'a Floor,
+    system: System,
+    load: Load,
+    link_numbers: Numbers,
+    /// Answers that the gateway acknowledged in all rounds.
+    taken: u64,
+}
+
+impl Run<'_> {
+    /// Floor and gateway take turns in coming first.
+    async fn round(&mut self, number: u32, length: Duration) -> anyhow::Result<Round> {
+        if matches!(&self.load.gateway, Ask::Http(request) if matches!(**request, Request::Email(_))) {
+            self.load = Load::same(Request::Email(Links::new(self.make_links().await?)));
+        }
+        if number.is_multiple_of(2) {
+            let floor = self.at_floor(length).await?;
+            Ok(Round { floor, gateway: self.at_gateway(length).await? })
+        } else {
+            let gateway = self.at_gateway(length).await?;
+            Ok(Round { floor: self.at_floor(length).await?, gateway })
+        }
+    }
+
+    async fn at_floor(&self, length: Duration) -> anyhow::Result<(Done, f64)> {
+        self.load.floor.restart();
+        let before_us = self.bench.clock.spent_us(self.floor.process.pid())?;
+        let done = over_http(self.floor.address, &self.order(&self.load.floor, FLOOR_STATUS, length)).await?;
+        Ok((done, self.bench.clock.spent_us(self.floor.process.pid())? - before_us))
+    }
+
+    fn order(&self, request: &Arc<Request>, status: u16, length: Duration) -> Order {
+        Order { request: Arc::clone(request), status, connections: self.bench.plan.connections, length }
+    }
+
+    /// Until the spool is empty: delivery is a part of the job.
+    async fn at_gateway(&mut self, length: Duration) -> anyhow::Result<(Done, Spent)> {
+        let before = self.system.spent(self.bench.clock)?;
+        let done = match &self.load.gateway {
+            Ask::Http(request) => {
+                request.restart();
+                let order = self.order(request, request.taken_status(), length);
+                over_http(self.system.http, &order).await?
+            }
+            Ask::Stream(numbers) => {
+                over_grpc(&self.system.grpc_url, numbers, Bound { length, items: u64::MAX }).await?
+            }
+        };
+        self.taken += done.items;
+        self.system.settle().await?;
+        Ok((done, self.system.spent(self.bench.clock)?.since(before)))
+    }
+
+    /// Made by the gateway itself, before the round's CPU is read.
+    async fn make_links(&self) -> anyhow::Result<Vec<String>> {
+        let mut connection = Connection::open(self.system.http).await?;
+        let mut tokens = Vec::new();
+        while (tokens.len() as u64) < self.bench.plan.links {
+            let order = identity::links_order(&self.link_numbers, LINKS_AN_ORDER.min(self.bench.plan.links));
+            let (status, body) = connection.exchange(&order).await?;
+            ensure!(status == 201, "links were refused: {}", String::from_utf8_lossy(body));
+            let made: Vec<Link> = serde_json::from_slice(body)?;
+            tokens.extend(made.into_iter().map(|link| link.token));
+        }
+        Ok(tokens)
+    }
+}
+
+/// A link that the gateway made.
+#[derive(Deserialize)]
+struct Link {
+    token: String,
+}
+
+/// What one round took.
+struct Round {
+    floor: (Done, f64),
+    gateway: (Done, Spent),
+}
+
+impl Round {
+    fn ratio(&self) -> f64 {
+        let (gateway, spent) = &self.gateway;
+        let (floor, floor_us) = self.floor;
+        gateway.each(spent.gateway_us) / floor.each(floor_us)
+    }
+}
+
+impl fmt::Display for Round {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (gateway, spent) = &self.gateway;
+        let (floor, floor_us) = self.floor;
+        write!(
+            f,
+            "ratio {:.2}; floor {:.1} µs at {:.0}/s; an answer {:.1} µs at {:.0}/s, Redis {:.1} µs, store {:.1} µs",
+            self.ratio(),
+            floor.each(floor_us),
+            floor.rate(),
+            gateway.each(spent.gateway_us),
+            gateway.rate(),
+            gateway.each(spent.redis_us),
+            gateway.each(spent.store_us),
+        )
+    }
+}

@@ -1,0 +1,197 @@
+//! The whole job: a gateway with Redis and fsync, a store in a process of its own, all empty at start.
+
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use anyhow::{Context as _, bail, ensure};
+use serde::Deserialize;
+use tonic::transport::Endpoint;
+use voxgate::proto::store::v1::{SummarizeRequest, store_service_client::StoreServiceClient};
+
+use crate::{
+    Plan,
+    cores::{Cores, CpuClock},
+    identity,
+    load::Connection,
+    process::{DEADLINE, LOOK_EVERY, Process},
+    redis::Redis,
+};
+
+/// The volume that claims are sized for, unless a scenario says otherwise: the default of the gateway.
+pub(crate) const ANSWERS_PER_DAY: u64 = 1_000_000;
+
+/// A running gateway with all it needs.
+#[derive(Debug)]
+pub(crate) struct System {
+    pub(crate) redis: Redis,
+    pub(crate) http: SocketAddr,
+    pub(crate) grpc_url: String,
+    store: Process,
+    store_url: String,
+    gateway: Process,
+    admin: SocketAddr,
+    dir: PathBuf,
+}
+
+/// What each process spent, µs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spent {
+    pub(crate) gateway_us: f64,
+    pub(crate) redis_us: f64,
+    pub(crate) store_us: f64,
+}
+
+impl Spent {
+    /// What was spent after `before` was read.
+    pub(crate) fn since(self, before: Self) -> Self {
+        Self {
+            gateway_us: self.gateway_us - before.gateway_us,
+            redis_us: self.redis_us - before.redis_us,
+            store_us: self.store_us - before.store_us,
+        }
+    }
+}
+
+/// The part of the gateway's books that a bench judges by.
+#[derive(Clone, Copy, Debug, Deserialize)]
+struct Books {
+    received: u64,
+    in_flight: u64,
+    accepted: u64,
+    appended: u64,
+    delivered: u64,
+    spooled: u64,
+    balanced: bool,
+}
+
+impl System {
+    /// Starts all of it in a directory of its own, and waits until it takes answers.
+    pub(crate) async fn start(
+        plan: &Plan,
+        cores: &Cores,
+        name: &str,
+        answers_per_day: u64,
+    ) -> anyhow::Result<Self> {
+        let dir = plan.work.join(name);
+        fs::create_dir(&dir).with_context(|| format!("{} cannot be made", dir.display()))?;
+        let config = configure(plan, &dir, answers_per_day)?;
+        let redis = Redis::start(&dir, &cores.others).await?;
+        let (config, data) = (config.display().to_string(), dir.join("data").display().to_string());
+        let common = ["serve", "--config", &config, "--admin", "127.0.0.1:0"];
+        let store_data = dir.join("store").display().to_string();
+        let of_store = ["--role", "store", "--store", "127.0.0.1:0", "--data", &store_data];
+        let arguments = [&common[..], &of_store].concat();
+        let mut store = Process::start(&plan.voxgate, &arguments, &cores.others, dir.join("store.log"))?;
+        let store_url = format!("http://{}", store.listening("store").await?);
+        let redis_url = redis.url();
+        let of_edge = ["--role", "edge", "--store", &store_url, "--data", &data, "--redis", &redis_url];
+        let free_ports = ["--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0"];
+        let arguments = [&common[..], &of_edge, &free_ports].concat();
+        let mut gateway = Process::start(&plan.voxgate, &arguments, &cores.server, dir.join("gateway.log"))?;
+        let http = gateway.listening("http").await?;
+        let grpc_url = format!("http://{}", gateway.listening("grpc").await?);
+        let admin = gateway.listening("admin").await?;
+        Ok(Self { redis, http, grpc_url, store, store_url, gateway, admin, dir })
+    }
+
+    /// What its processes spent since they started.
+    pub(crate) fn spent(&self, clock: CpuClock) -> anyhow::Result<Spent> {
+        Ok(Spent {
+            gateway_us: clock.spent_us(self.gateway.pid())?,
+            redis_us: clock.spent_us(self.redis.pid())?,
+            store_us: clock.spent_us(self.store.pid())?,
+        })
+    }
+
+    /// Waits until nothing is in flight and the store has acknowledged everything.
+    pub(crate) async fn settle(&self) -> anyhow::Result<()> {
+        let mut admin = Connection::open(self.admin).await?;
+        let started = Instant::now();
+        loop {
+            let books = books(&mut admin).await?;
+            if books.in_flight == 0 && books.spooled == 0 {
+                return Ok(());
+            }
+            ensure!(started.elapsed() < DEADLINE, "delivery does not come to an end: {books:?}");
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// As many responses stored as answers acknowledged, each `accepted` and delivered once; then it is ended and its files
+    /// are removed.
+    ///
+    /// # Errors
+    /// They differ: the run is void.
+    pub(crate) async fn check(self, acknowledged: u64) -> anyhow::Result<()> {
+        self.settle().await?;
+        let books = books(&mut Connection::open(self.admin).await?).await?;
+        let stored = self.stored().await?;
+        let counts = [books.received, books.accepted, books.appended, books.delivered, stored];
+        if !books.balanced || counts.iter().any(|count| *count != acknowledged) {
+            bail!(
+                "{acknowledged} answers were acknowledged, {stored} responses are stored, and the books say {books:?}"
+            );
+        }
+        let dir = self.dir.clone();
+        drop(self);
+        fs::remove_dir_all(dir)?;
+        Ok(())
+    }
+
+    /// Responses that the store holds, by its own count.
+    async fn stored(&self) -> anyhow::Result<u64> {
+        let channel = Endpoint::from_shared(self.store_url.clone())?.connect().await?;
+        let request = SummarizeRequest { survey: "support-nps".to_owned(), ..SummarizeRequest::default() };
+        let summary = StoreServiceClient::new(channel).summarize(request).await?.into_inner();
+        Ok(summary.rows.iter().filter(|row| row.question == "recommend").map(|row| row.n).sum())
+    }
+}
+
+async fn books(admin: &mut Connection) -> anyhow::Result<Books> {
+    let (status, body) = admin.exchange(&identity::get("/ledger")).await?;
+    ensure!(status == 200, "/ledger answered {status}");
+    Ok(serde_json::from_slice(body)?)
+}
+
+/// A copy of the sample configuration whose quotas one program and one address cannot use up.
+fn configure(plan: &Plan, dir: &Path, answers_per_day: u64) -> anyhow::Result<PathBuf> {
+    let config = dir.join("config");
+    copy(&plan.config, &config)?;
+    let path = config.join("gateway.toml");
+    let mut settings: toml::Table = fs::read_to_string(&path)?.parse()?;
+    set(&mut settings, "limits", "per_address", 1_000_000_000)?;
+    set(&mut settings, "limits", "per_api_key", "1000000000 / 1m")?;
+    set(&mut settings, "redis", "expected_answers_per_day", i64::try_from(answers_per_day)?)?;
+    fs::write(path, toml::to_string(&settings)?)?;
+    Ok(config)
+}
+
+fn set(
+    settings: &mut toml::Table,
+    section: &str,
+    key: &str,
+    value: impl Into<toml::Value>,
+) -> anyhow::Result<()> {
+    let section = settings.entry(section).or_insert_with(|| toml::Table::new().into());
+    let section = section.as_table_mut().context("gateway.toml has a value where a section belongs")?;
+    section.insert(key.to_owned(), value.into());
+    Ok(())
+}
+
+fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
+    fs::create_dir(to)?;
+    for entry in fs::read_dir(from).with_context(|| format!("{} cannot be read", from.display()))? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
+}
