@@ -22,17 +22,17 @@ pub mod outcome;
 pub mod proto;
 
 pub mod catalog;
-pub mod config;
+pub(crate) mod config;
 pub mod survey;
 
 pub mod channel;
-pub mod forward;
-pub mod intake;
-pub mod spool;
-pub mod store;
+pub(crate) mod forward;
+pub(crate) mod intake;
+pub(crate) mod spool;
+pub(crate) mod store;
 
-pub mod admin;
+pub(crate) mod admin;
 pub mod command;
-pub mod gateway;
-pub mod lifecycle;
-pub mod telemetry;
+pub(crate) mod gateway;
+pub(crate) mod lifecycle;
+pub(crate) mod telemetry;

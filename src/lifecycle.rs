@@ -6,7 +6,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Where the process stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
+pub(crate) enum Phase {
     /// Not all listeners accept yet.
     Starting,
     /// Open.
@@ -17,11 +17,11 @@ pub enum Phase {
 
 /// The process's phase, shared with the probes.
 #[derive(Debug, Default)]
-pub struct Lifecycle(AtomicU8);
+pub(crate) struct Lifecycle(AtomicU8);
 
 impl Lifecycle {
     /// Where the process stands.
-    pub fn phase(&self) -> Phase {
+    pub(crate) fn phase(&self) -> Phase {
         match self.0.load(Ordering::Acquire) {
             0 => Phase::Starting,
             1 => Phase::Serving,
@@ -30,19 +30,19 @@ impl Lifecycle {
     }
 
     /// All listeners accept.
-    pub fn serving(&self) {
+    pub(crate) fn serving(&self) {
         self.0.store(1, Ordering::Release);
     }
 
     /// Told to stop.
-    pub fn draining(&self) {
+    pub(crate) fn draining(&self) {
         self.0.store(2, Ordering::Release);
     }
 }
 
 /// The signals that the process listens to.
 #[derive(Debug)]
-pub struct Signals {
+pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hangup: Signal,
@@ -50,7 +50,7 @@ pub struct Signals {
 
 /// What a signal asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Asked {
+pub(crate) enum Asked {
     /// SIGTERM or SIGINT.
     Stop,
     /// SIGHUP.
@@ -62,7 +62,7 @@ impl Signals {
     ///
     /// # Errors
     /// The system does not allow it.
-    pub fn listen() -> std::io::Result<Self> {
+    pub(crate) fn listen() -> std::io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
@@ -71,7 +71,7 @@ impl Signals {
     }
 
     /// Waits for the next one.
-    pub async fn next(&mut self) -> Asked {
+    pub(crate) async fn next(&mut self) -> Asked {
         tokio::select! {
             _ = self.terminate.recv() => Asked::Stop,
             _ = self.interrupt.recv() => Asked::Stop,
@@ -82,7 +82,7 @@ impl Signals {
 
 /// Why the process ends, other than because it was told to; each with its exit code (sysexits.h).
 #[derive(Debug, thiserror::Error)]
-pub enum Failure {
+pub(crate) enum Failure {
     /// 64: the configuration must not be used.
     #[error("{0}")]
     Configuration(String),
@@ -96,7 +96,7 @@ pub enum Failure {
 
 impl Failure {
     /// The exit code.
-    pub const fn exit_code(&self) -> u8 {
+    pub(crate) const fn exit_code(&self) -> u8 {
         match self {
             Self::Configuration(_) => 64,
             Self::Unavailable(_) => 69,

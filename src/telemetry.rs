@@ -8,7 +8,7 @@ use tracing_subscriber::{EnvFilter, layer::SubscriberExt, util::SubscriberInitEx
 ///
 /// # Errors
 /// The filter cannot be read, or logging was started before.
-pub fn start(filter: &str) -> Result<(), TelemetryError> {
+pub(crate) fn start(filter: &str) -> Result<(), TelemetryError> {
     let filter = EnvFilter::try_new(filter).map_err(|_| TelemetryError::Filter(filter.to_owned()))?;
     let registry = tracing_subscriber::registry().with(filter);
     let started = if std::io::stdout().is_terminal() {
@@ -21,7 +21,7 @@ pub fn start(filter: &str) -> Result<(), TelemetryError> {
 
 /// Why logging did not start.
 #[derive(Debug, thiserror::Error)]
-pub enum TelemetryError {
+pub(crate) enum TelemetryError {
     /// Write something like `info`.
     #[error("[telemetry] log = \"{0}\" is no log filter; write it like \"info\" or \"voxgate=debug,info\"")]
     Filter(String),

@@ -14,11 +14,11 @@ use crate::catalog::Catalog;
 
 /// All metrics of the process.
 #[derive(Debug)]
-pub struct Metrics(Registry);
+pub(crate) struct Metrics(Registry);
 
 impl Metrics {
     /// Gathers what there is to tell.
-    pub fn new(catalog: Arc<arc_swap::ArcSwap<Catalog>>, edge: Option<AdminEdge>) -> Self {
+    pub(crate) fn new(catalog: Arc<arc_swap::ArcSwap<Catalog>>, edge: Option<AdminEdge>) -> Self {
         let mut registry = Registry::default();
         if let Some(edge) = &edge {
             edge.intake.ledger().register(&mut registry);

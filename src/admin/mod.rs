@@ -14,7 +14,7 @@ mod server;
 mod spool;
 
 pub(crate) use self::spool::{letter, retry};
-pub use self::{
+pub(crate) use self::{
     metrics::Metrics,
     ready::Readiness,
     reload::{ConfigSource, Reload},
@@ -30,7 +30,7 @@ use crate::{
 
 /// What the admin listener can see and do.
 #[derive(Clone, Debug)]
-pub struct Admin {
+pub(crate) struct Admin {
     /// Needed for writes.
     pub token: Option<Secret>,
     /// For the probes.
@@ -45,7 +45,7 @@ pub struct Admin {
 
 /// What of the edge can be seen and done.
 #[derive(Clone, Debug)]
-pub struct AdminEdge {
+pub(crate) struct AdminEdge {
     /// For the books.
     pub intake: Arc<Intake>,
     /// For its state and replays.

@@ -8,7 +8,7 @@ use crate::{forward::ForwardState, intake::claim::Claims, lifecycle::Phase, spoo
 
 /// What readiness depends on.
 #[derive(Clone, Debug)]
-pub struct Readiness {
+pub(crate) struct Readiness {
     /// Whether claims can be asked.
     pub claims: Arc<Claims>,
     /// Whether records are delivered.

@@ -12,7 +12,7 @@ use crate::{
 
 /// Where the configuration came from, to read it again.
 #[derive(Clone, Debug)]
-pub struct ConfigSource {
+pub(crate) struct ConfigSource {
     /// The directory.
     pub dir: PathBuf,
     /// The flags.
@@ -23,7 +23,7 @@ pub struct ConfigSource {
 
 /// Reads the configuration again and swaps what may change. A wrong one changes nothing.
 #[derive(Debug)]
-pub struct Reload {
+pub(crate) struct Reload {
     source: ConfigSource,
     catalog: Arc<ArcSwap<Catalog>>,
     edge: Option<(Arc<Intake>, Arc<Claims>)>,
@@ -31,7 +31,7 @@ pub struct Reload {
 
 impl Reload {
     /// Swaps this catalog; where the process plays the edge, its limits and claims follow.
-    pub const fn new(
+    pub(crate) const fn new(
         source: ConfigSource,
         catalog: Arc<ArcSwap<Catalog>>,
         edge: Option<(Arc<Intake>, Arc<Claims>)>,
@@ -43,7 +43,7 @@ impl Reload {
     ///
     /// # Errors
     /// All problems, one each.
-    pub fn run(&self) -> Result<String, Vec<String>> {
+    pub(crate) fn run(&self) -> Result<String, Vec<String>> {
         let ConfigSource { dir, overrides, env } = &self.source;
         match config::load(dir, overrides, env) {
             Ok(Loaded { settings, catalog, warnings }) => {

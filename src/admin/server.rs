@@ -15,7 +15,7 @@ const CONNECTIONS: usize = 64;
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Serves until told to stop.
-pub async fn serve(listener: TcpListener, admin: Admin, stop: CancellationToken) {
+pub(crate) async fn serve(listener: TcpListener, admin: Admin, stop: CancellationToken) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let connections = TaskTracker::new();
     loop {

@@ -14,7 +14,7 @@ pub(super) const LETTERS: usize = 1_000;
 
 /// The spool's books, from the log itself, across restarts.
 #[derive(Clone, Debug, Serialize)]
-pub struct SpoolView {
+pub(crate) struct SpoolView {
     /// Records ever appended.
     pub appended: u64,
     /// Records the store has.
@@ -29,7 +29,7 @@ pub struct SpoolView {
 
 impl SpoolView {
     /// The books of a spool.
-    pub const fn of(status: &Status) -> Self {
+    pub(crate) const fn of(status: &Status) -> Self {
         Self {
             appended: status.appended,
             delivered: status.delivered,
@@ -40,7 +40,7 @@ impl SpoolView {
     }
 
     /// appended = delivered + spooled + dead-lettered + set aside.
-    pub const fn balanced(&self) -> bool {
+    pub(crate) const fn balanced(&self) -> bool {
         self.appended == self.delivered + self.spooled + self.dead_lettered + self.set_aside
     }
 }

@@ -6,14 +6,14 @@
 //! Bounds time and size of heads and bodies, and the number of connections.
 
 pub mod chat_widget;
-pub mod email_link;
-pub mod grpc;
-pub mod http;
-pub mod ivr;
-pub mod json;
-pub mod link;
-pub mod page;
-pub mod site_form;
+pub(crate) mod email_link;
+pub(crate) mod grpc;
+pub(crate) mod http;
+pub(crate) mod ivr;
+pub(crate) mod json;
+pub(crate) mod link;
+pub(crate) mod page;
+pub(crate) mod site_form;
 
 pub(crate) use self::http::Reply;
 

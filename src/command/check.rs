@@ -12,24 +12,24 @@ use crate::{
 };
 
 /// Exit code of a configuration that must not be used (`EX_USAGE` of sysexits.h).
-pub const EXIT_CONFIGURATION: u8 = 64;
+pub(super) const EXIT_CONFIGURATION: u8 = 64;
 
 /// Reads the configuration as a start would, and tells everything that is wrong with it.
 #[derive(Clone, Debug, clap::Args)]
-pub struct Check {
+pub(super) struct Check {
     /// Directory of the configuration
     #[arg(long, value_name = "DIR", default_value = "gateway-config")]
-    pub config: PathBuf,
+    pub(super) config: PathBuf,
     /// Flags that the start would be given
     #[command(flatten)]
-    pub overrides: Overrides,
+    pub(super) overrides: Overrides,
 }
 
 /// Writes problems, then warnings, then a summary; gives the exit code.
 ///
 /// # Errors
 /// Those of the writer.
-pub fn run(check: &Check, env: &BTreeMap<String, String>, out: &mut impl Write) -> io::Result<u8> {
+pub(super) fn run(check: &Check, env: &BTreeMap<String, String>, out: &mut impl Write) -> io::Result<u8> {
     let dir = check.config.display();
     match config::load(&check.config, &check.overrides, env) {
         Ok(Loaded { catalog, warnings, .. }) => {

@@ -13,20 +13,20 @@ use crate::{
 
 /// Whom to forget.
 #[derive(Clone, Debug, clap::Args)]
-pub struct EraseArgs {
+pub(super) struct EraseArgs {
     /// The person: ref:crm-0815, email:ann@example.org or phone:+41446681800
     #[arg(long, value_name = "KIND:VALUE")]
-    pub respondent: String,
+    pub(super) respondent: String,
     /// Which store
     #[command(flatten)]
-    pub store: StoreArgs,
+    pub(super) store: StoreArgs,
 }
 
 /// Hashes how the person is named, and has the store forget them.
 ///
 /// # Errors
 /// A [`StoreFailure`] when the store cannot be asked; else when the respondent is none.
-pub async fn run(
+pub(super) async fn run(
     args: &EraseArgs,
     store: &StoreAccess,
     identity_key: &IdentityKey,

@@ -18,27 +18,27 @@ use crate::{
 
 /// What to export.
 #[derive(Clone, Debug, clap::Args)]
-pub struct ExportArgs {
+pub(super) struct ExportArgs {
     /// Only changed at or after: 2026-11-21T20:00:00Z, 2026-11-21, or a span back such as 7d
     #[arg(long, value_name = "T")]
-    pub since: Option<String>,
+    pub(super) since: Option<String>,
     /// IANA time zone of a date in --since
     #[arg(long, value_name = "ZONE", default_value = "UTC")]
-    pub tz: String,
+    pub(super) tz: String,
     /// Go on where the export that wrote this file ended, and write it
     #[arg(long, value_name = "FILE")]
-    pub cursor: Option<PathBuf>,
+    pub(super) cursor: Option<PathBuf>,
     /// How to print it
     #[arg(long, value_enum)]
-    pub format: Format,
+    pub(super) format: Format,
     /// Which store
     #[command(flatten)]
-    pub store: StoreArgs,
+    pub(super) store: StoreArgs,
 }
 
 /// How an export is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Format {
+pub(super) enum Format {
     /// A response a line, as JSON
     Ndjson,
     /// An answer a row, with a header
@@ -52,7 +52,7 @@ pub enum Format {
 ///
 /// # Errors
 /// A [`StoreFailure`] when the store cannot be asked; else when a time or zone is none, or a file cannot be written.
-pub async fn run(
+pub(super) async fn run(
     args: &ExportArgs,
     store: &StoreAccess,
     clock: &Clock,

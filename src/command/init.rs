@@ -14,18 +14,18 @@ const SURVEY: &str = include_str!("../../gateway-config/surveys/support-nps.toml
 
 /// Writes a configuration for one brand and prints its API key, once.
 #[derive(Clone, Debug, clap::Args)]
-pub struct Init {
+pub(super) struct Init {
     /// Directory to write to
     #[arg(long, value_name = "DIR", default_value = "gateway-config")]
-    pub config: PathBuf,
+    pub(super) config: PathBuf,
     /// Id of the first brand, for example acme
     #[arg(long, value_name = "BRAND", value_parser = id)]
-    pub brand: String,
+    pub(super) brand: String,
 }
 
 /// Why no configuration was written.
 #[derive(Debug, thiserror::Error)]
-pub enum InitError {
+pub(super) enum InitError {
     /// There is one already.
     #[error("{} is there already and is left as it is; give another directory with --config", .0.display())]
     Exists(PathBuf),
@@ -46,7 +46,7 @@ pub enum InitError {
 ///
 /// # Errors
 /// When one of the files is there already, or cannot be written.
-pub fn run(init: &Init, out: &mut impl Write) -> Result<(), InitError> {
+pub(super) fn run(init: &Init, out: &mut impl Write) -> Result<(), InitError> {
     let api_key = fresh_api_key();
     let files = files(&init.brand, &api_key);
     let paths = files.iter().map(|file| init.config.join(&file.path));

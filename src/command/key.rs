@@ -14,7 +14,7 @@ use crate::{
 
 /// What to do with keys.
 #[derive(Clone, Debug, clap::Subcommand)]
-pub enum Key {
+pub(super) enum Key {
     /// Makes a secret and prints it, once, with the TOML to paste
     New(NewKey),
 }
@@ -22,33 +22,33 @@ pub enum Key {
 /// Which secret to make.
 #[derive(Clone, Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("secret").required(true))]
-pub struct NewKey {
+pub(super) struct NewKey {
     /// Brand that the key is for
     #[arg(long, value_name = "BRAND", value_parser = id)]
-    pub brand: Option<String>,
+    pub(super) brand: Option<String>,
     /// An API key that may do these: submit, links, read, erase
     #[arg(long, value_name = "ACTION,…", value_delimiter = ',', value_parser = action)]
     #[arg(group = "secret", requires = "brand")]
-    pub actions: Vec<Action>,
+    pub(super) actions: Vec<Action>,
     /// The configuration it is for; where given, the brand must be there
     #[arg(long = "config", value_name = "DIR")]
-    pub config: Option<PathBuf>,
+    pub(super) config: Option<PathBuf>,
     /// What operators call the API key; stands in logs and limits
     #[arg(long, value_name = "NAME", value_parser = id, requires = "actions")]
-    pub name: Option<String>,
+    pub(super) name: Option<String>,
     /// A key of link tokens
     #[arg(long, group = "secret")]
-    pub token: bool,
+    pub(super) token: bool,
     /// A secret of the links that a mail tool builds
     #[arg(long, group = "secret")]
-    pub link_secret: bool,
+    pub(super) link_secret: bool,
 }
 
 /// Makes the secret and writes it with its TOML.
 ///
 /// # Errors
 /// Those of the writer.
-pub fn run(key: &Key, out: &mut impl Write) -> io::Result<()> {
+pub(super) fn run(key: &Key, out: &mut impl Write) -> io::Result<()> {
     let Key::New(new) = key;
     let brand = new.brand.as_deref().unwrap_or("<brand>");
     if let Some(dir) = &new.config {

@@ -9,15 +9,15 @@ use crate::proto::store::v1::{DiscardHeldRequest, Held, HeldState, ListHeldReque
 
 /// What to do with the held answers.
 #[derive(Clone, Debug, clap::Args)]
-pub struct QuarantineArgs {
+pub(super) struct QuarantineArgs {
     /// What to do
     #[command(subcommand)]
-    pub action: Action,
+    pub(super) action: Action,
 }
 
 /// What to do with the held answers.
 #[derive(Clone, Debug, clap::Subcommand)]
-pub enum Action {
+pub(super) enum Action {
     /// List them, oldest first
     List(ListArgs),
     /// Show one whole
@@ -30,38 +30,38 @@ pub enum Action {
 
 /// Which held answers to list.
 #[derive(Clone, Debug, clap::Args)]
-pub struct ListArgs {
+pub(super) struct ListArgs {
     /// Only of this survey
     #[arg(long, value_name = "ID")]
-    pub survey: Option<String>,
+    pub(super) survey: Option<String>,
     /// Only of this brand
     #[arg(long, value_name = "ID")]
-    pub brand: Option<String>,
+    pub(super) brand: Option<String>,
     /// Where they stand
     #[arg(long, value_enum, default_value_t = State::Waiting)]
-    pub state: State,
+    pub(super) state: State,
     /// How to print it
     #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub format: Format,
+    pub(super) format: Format,
     /// Which store
     #[command(flatten)]
-    pub store: StoreArgs,
+    pub(super) store: StoreArgs,
 }
 
 /// Some held answers.
 #[derive(Clone, Debug, clap::Args)]
-pub struct IdArgs {
+pub(super) struct IdArgs {
     /// Their ids, as the list shows them
     #[arg(required = true, value_name = "ID")]
-    pub ids: Vec<String>,
+    pub(super) ids: Vec<String>,
     /// Which store
     #[command(flatten)]
-    pub store: StoreArgs,
+    pub(super) store: StoreArgs,
 }
 
 /// Where a held answer stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum State {
+pub(super) enum State {
     /// For a decision
     Waiting,
     /// It counts
@@ -72,7 +72,7 @@ pub enum State {
 
 /// How the list is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Format {
+pub(super) enum Format {
     /// For reading
     Table,
     /// A held answer a line, whole
@@ -81,7 +81,7 @@ pub enum Format {
 
 impl QuarantineArgs {
     /// Which store is named.
-    pub const fn store(&self) -> &StoreArgs {
+    pub(super) const fn store(&self) -> &StoreArgs {
         match &self.action {
             Action::List(args) => &args.store,
             Action::Show(args) | Action::Release(args) | Action::Discard(args) => &args.store,
@@ -93,7 +93,11 @@ impl QuarantineArgs {
 ///
 /// # Errors
 /// A [`StoreFailure`] when the store cannot be asked, or knows no such id.
-pub async fn run(args: &QuarantineArgs, store: &StoreAccess, out: &mut impl Write) -> anyhow::Result<()> {
+pub(super) async fn run(
+    args: &QuarantineArgs,
+    store: &StoreAccess,
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
     match &args.action {
         Action::List(args) => list(args, store, out).await?,
         Action::Show(args) => show(args.ids.clone(), store, out).await?,

@@ -12,40 +12,40 @@ use crate::{clock::Clock, proto::store::v1::SummarizeRequest};
 
 /// What to report.
 #[derive(Clone, Debug, clap::Args)]
-pub struct ReportArgs {
+pub(super) struct ReportArgs {
     /// Only this survey
     #[arg(long, value_name = "ID")]
-    pub survey: Option<String>,
+    pub(super) survey: Option<String>,
     /// Only this brand
     #[arg(long, value_name = "ID")]
-    pub brand: Option<String>,
+    pub(super) brand: Option<String>,
     /// Only answered at or after: 2026-11-21T20:00:00Z, 2026-11-21, or a span back such as 7d
     #[arg(long, value_name = "T")]
-    pub since: Option<String>,
+    pub(super) since: Option<String>,
     /// Only answered before; written as --since
     #[arg(long, value_name = "T")]
-    pub until: Option<String>,
+    pub(super) until: Option<String>,
     /// IANA time zone of dates, days, weeks and months
     #[arg(long, value_name = "ZONE", default_value = "UTC")]
-    pub tz: String,
+    pub(super) tz: String,
     /// Groups, separated by commas: channel, brand, country, language, subject, identity, day, week, month,
     /// attribute:KEY
     #[arg(long, value_name = "GROUP,…", value_delimiter = ',')]
-    pub by: Vec<String>,
+    pub(super) by: Vec<String>,
     /// Count trials too
     #[arg(long)]
-    pub include_test: bool,
+    pub(super) include_test: bool,
     /// How to print it
     #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub format: Format,
+    pub(super) format: Format,
     /// Which store
     #[command(flatten)]
-    pub store: StoreArgs,
+    pub(super) store: StoreArgs,
 }
 
 /// How a report is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Format {
+pub(super) enum Format {
     /// For reading: rounded, at most 100 columns wide for usual ids
     Table,
     /// An array of objects, not rounded
@@ -59,7 +59,7 @@ pub enum Format {
 /// # Errors
 /// A [`StoreFailure`] when the store cannot be asked; else when a time, zone or group is none, or `out` cannot be
 /// written.
-pub async fn run(
+pub(super) async fn run(
     args: &ReportArgs,
     store: &StoreAccess,
     clock: &Clock,

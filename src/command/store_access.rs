@@ -9,24 +9,24 @@ use crate::{
 
 /// Which store to ask.
 #[derive(Clone, Debug, Default, clap::Args)]
-pub struct StoreArgs {
+pub(super) struct StoreArgs {
     /// Address of the store, for example http://127.0.0.1:50052 [default: the configuration's]
     #[arg(long, value_name = "URL")]
-    pub store: Option<String>,
+    pub(super) store: Option<String>,
 }
 
 /// A store and the key to it.
 #[derive(Clone, Debug)]
-pub struct StoreAccess {
+pub(crate) struct StoreAccess {
     /// `http://HOST:PORT`.
-    pub url: String,
+    pub(crate) url: String,
     /// The key that the store asks for, if any.
-    pub key: Option<Secret>,
+    pub(crate) key: Option<Secret>,
 }
 
 /// Why the store did not do what a command asked.
 #[derive(Debug, thiserror::Error)]
-pub enum StoreFailure {
+pub(super) enum StoreFailure {
     /// There is no connection.
     #[error(transparent)]
     Connect(#[from] ConnectError),
@@ -43,7 +43,7 @@ pub enum StoreFailure {
 
 impl StoreFailure {
     /// Whether trying again later may help (exit code 69).
-    pub const fn is_unavailable(&self) -> bool {
+    pub(super) const fn is_unavailable(&self) -> bool {
         matches!(self, Self::Unavailable(_) | Self::Connect(ConnectError::Unreachable { .. }))
     }
 }
@@ -63,7 +63,7 @@ impl From<Status> for StoreFailure {
 
 impl StoreArgs {
     /// The store that was named, else the configuration's.
-    pub fn access(&self, default_url: &str, key: Option<Secret>) -> StoreAccess {
+    pub(super) fn access(&self, default_url: &str, key: Option<Secret>) -> StoreAccess {
         StoreAccess { url: self.store.clone().unwrap_or_else(|| default_url.to_owned()), key }
     }
 }
@@ -73,7 +73,7 @@ impl StoreAccess {
     ///
     /// # Errors
     /// When the URL is none or nobody answers.
-    pub async fn connect(&self) -> Result<Client, StoreFailure> {
+    pub(super) async fn connect(&self) -> Result<Client, StoreFailure> {
         Ok(connect(&self.url, self.key.as_ref()).await?)
     }
 }

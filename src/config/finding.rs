@@ -9,7 +9,7 @@ use std::{
 
 /// One thing that is wrong, or that an operator should know: where it stands, and what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Finding {
+pub(crate) struct Finding {
     /// Where it stands.
     pub place: Place,
     /// The key as a path from the file's top, for example `question[1].text.fr`; empty for a whole file.
@@ -22,7 +22,7 @@ pub struct Finding {
 
 /// Where a value stands.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Place {
+pub(crate) enum Place {
     /// A file, and the line, counted from 1; none for the whole file.
     File(String, Option<usize>),
     /// A flag or an environment variable.
@@ -53,7 +53,7 @@ impl fmt::Display for Finding {
 
 /// A configuration that must not be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub struct Problems {
+pub(crate) struct Problems {
     /// Why not; by file and line, at least one.
     pub problems: Vec<Finding>,
     /// What else an operator should know; by file and line.

@@ -16,7 +16,7 @@ mod listeners;
 mod overrides;
 mod question;
 mod secrets;
-pub mod settings;
+pub(crate) mod settings;
 mod source;
 mod survey_file;
 mod table;
@@ -27,7 +27,7 @@ mod value;
 mod tests;
 
 pub(crate) use self::texts::is_id;
-pub use self::{
+pub(crate) use self::{
     finding::{Finding, Place, Problems},
     overrides::{Overrides, Role},
     settings::Settings,
@@ -52,7 +52,7 @@ use crate::catalog::Catalog;
 
 /// A configuration without problems.
 #[derive(Clone, Debug)]
-pub struct Loaded {
+pub(crate) struct Loaded {
     /// What is fixed at start.
     pub settings: Settings,
     /// What a reload swaps.
@@ -62,7 +62,7 @@ pub struct Loaded {
 }
 
 /// The environment, without the variables that are no UTF-8.
-pub fn environment() -> BTreeMap<String, String> {
+pub(crate) fn environment() -> BTreeMap<String, String> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect()
@@ -72,7 +72,11 @@ pub fn environment() -> BTreeMap<String, String> {
 ///
 /// # Errors
 /// All problems of all files, flags and variables.
-pub fn load(dir: &Path, overrides: &Overrides, env: &BTreeMap<String, String>) -> Result<Loaded, Problems> {
+pub(crate) fn load(
+    dir: &Path,
+    overrides: &Overrides,
+    env: &BTreeMap<String, String>,
+) -> Result<Loaded, Problems> {
     let reading = Reading::new(dir, env);
     let loaded = if dir.is_dir() {
         read(&reading, &Sources::read(&reading), overrides)

@@ -22,7 +22,7 @@ impl Role {
 
 /// Flags that stand for settings.
 #[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args)]
-pub struct Overrides {
+pub(crate) struct Overrides {
     /// Directory of the spool, the dead letters and the SQLite file
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,

@@ -23,14 +23,14 @@ use tracing::warn;
 use crate::clock::Timestamp;
 
 /// Bytes of the store's explanation that are kept.
-pub const DETAIL_BYTES: usize = 1_024;
+const DETAIL_BYTES: usize = 1_024;
 
 const MAGIC: [u8; 8] = *b"voxlettr";
 const HEAD_BYTES: usize = 12;
 
 /// A record that the store refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeadLetter {
+pub(crate) struct DeadLetter {
     /// Its sequence in the spool.
     pub sequence: u64,
     /// When it was refused.
@@ -45,7 +45,7 @@ pub struct DeadLetter {
 
 /// What [`DeadLetters::keep`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kept {
+pub(crate) enum Kept {
     /// It is kept now.
     New,
     /// It was kept before, by a delivery whose ack was lost.
@@ -54,7 +54,7 @@ pub enum Kept {
 
 /// Why a letter is not kept.
 #[derive(Debug, thiserror::Error)]
-pub enum KeepError {
+pub(crate) enum KeepError {
     /// The bound is reached.
     #[error(
         "{0} dead letters are kept and none more may be: retry or remove some, or raise [store] dead_letters"
@@ -67,7 +67,7 @@ pub enum KeepError {
 
 /// Some of the letters.
 #[derive(Debug, Default)]
-pub struct Listing {
+pub(crate) struct Listing {
     /// Those that can be read, oldest first.
     pub letters: Vec<DeadLetter>,
     /// Files that cannot be read; they stay where they are, and count.
@@ -79,7 +79,7 @@ type Name = (u64, u32);
 
 /// The letters of a data directory.
 #[derive(Debug)]
-pub struct DeadLetters {
+pub(crate) struct DeadLetters {
     dir: PathBuf,
     max: usize,
     names: Mutex<BTreeSet<Name>>,
@@ -90,7 +90,7 @@ impl DeadLetters {
     ///
     /// # Errors
     /// The directory cannot be made or read.
-    pub fn open(data: &Path, max: usize) -> io::Result<Self> {
+    pub(crate) fn open(data: &Path, max: usize) -> io::Result<Self> {
         let dir = data.join("dead-letters");
         fs::create_dir_all(&dir)?;
         let mut names = BTreeSet::new();
@@ -109,7 +109,7 @@ impl DeadLetters {
     ///
     /// # Errors
     /// The bound is reached, or the disk fails; the record then has to stay in the spool.
-    pub fn keep(
+    pub(crate) fn keep(
         &self,
         sequence: u64,
         record: Bytes,
@@ -137,7 +137,7 @@ impl DeadLetters {
     ///
     /// # Errors
     /// The disk fails.
-    pub fn list(&self, limit: usize) -> io::Result<Listing> {
+    pub(crate) fn list(&self, limit: usize) -> io::Result<Listing> {
         let names: Vec<Name> = self.names().iter().copied().take(limit).collect();
         let mut listing = Listing::default();
         for name in names {
@@ -161,7 +161,7 @@ impl DeadLetters {
     ///
     /// # Errors
     /// The disk fails; the letter may come back after a crash, which at worst delivers it twice.
-    pub fn remove(&self, letter: &DeadLetter) -> io::Result<bool> {
+    pub(crate) fn remove(&self, letter: &DeadLetter) -> io::Result<bool> {
         let name = (letter.sequence, crc32c::crc32c(&letter.record));
         let mut names = self.names();
         if !names.contains(&name) {
@@ -177,13 +177,8 @@ impl DeadLetters {
     }
 
     /// How many there are, unreadable ones included.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.names().len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.names().is_empty()
     }
 
     /// By rename, so that a crash leaves either no letter or a whole one.
@@ -324,7 +319,7 @@ mod tests {
         let letters = DeadLetters::open(data.path(), 10).unwrap();
         let half = letters.path((1, 2)).with_extension("new");
         fs::write(&half, b"voxl").unwrap();
-        assert!(DeadLetters::open(data.path(), 10).unwrap().is_empty());
+        assert_eq!(DeadLetters::open(data.path(), 10).unwrap().len(), 0);
         assert!(!half.exists());
     }
 

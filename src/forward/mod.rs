@@ -9,7 +9,7 @@ mod dead_letters;
 mod session;
 mod wire;
 
-pub use self::dead_letters::{DeadLetter, DeadLetters};
+pub(crate) use self::dead_letters::{DeadLetter, DeadLetters};
 
 use std::{
     sync::{
@@ -31,7 +31,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
 /// Delivers the spool's records to the store for as long as the gateway runs.
 #[derive(Debug)]
-pub struct Forward {
+pub(crate) struct Forward {
     spool: Spool,
     letters: Arc<DeadLetters>,
     store: StoreAddress,
@@ -42,7 +42,7 @@ pub struct Forward {
 
 /// Where the store is and how to be let in.
 #[derive(Clone, Debug)]
-pub struct StoreAddress {
+pub(crate) struct StoreAddress {
     /// An http or https URL.
     pub url: String,
     /// Fingerprint of the identity key; a store that knows another one refuses.
@@ -51,7 +51,7 @@ pub struct StoreAddress {
 
 /// What is known of the delivery, for health and metrics.
 #[derive(Debug)]
-pub struct ForwardState {
+pub(crate) struct ForwardState {
     store_up: AtomicBool,
     identity_conflict: CancellationToken,
     lag: Histogram,
@@ -70,12 +70,12 @@ impl Default for ForwardState {
 
 impl ForwardState {
     /// Whether the stream to the store is open.
-    pub fn store_up(&self) -> bool {
+    pub(crate) fn store_up(&self) -> bool {
         self.store_up.load(Ordering::Relaxed)
     }
 
     /// Ends when the store turns out to know another identity key.
-    pub async fn identity_conflict(&self) {
+    pub(crate) async fn identity_conflict(&self) {
         self.identity_conflict.cancelled().await;
     }
 
@@ -90,7 +90,7 @@ impl ForwardState {
 
 impl Forward {
     /// Puts the parts together.
-    pub fn new(
+    pub(crate) fn new(
         spool: Spool,
         letters: Arc<DeadLetters>,
         store: StoreAddress,
@@ -101,13 +101,13 @@ impl Forward {
     }
 
     /// What is known of the delivery.
-    pub fn state(&self) -> Arc<ForwardState> {
+    pub(crate) fn state(&self) -> Arc<ForwardState> {
         Arc::clone(&self.state)
     }
 
     /// Delivers until told to stop. A broken stream is opened again after a pause, and what was not acked is sent
     /// again from the cursor: storage takes a record twice without harm.
-    pub async fn run(self, stop: CancellationToken) {
+    pub(crate) async fn run(self, stop: CancellationToken) {
         let mut reader = self.spool.reader();
         let mut pauses = self.pauses();
         while !stop.is_cancelled() {

@@ -3,7 +3,6 @@
 use std::{
     collections::VecDeque,
     sync::{Arc, atomic::Ordering},
-    time::Duration,
 };
 
 use bytes::Bytes;

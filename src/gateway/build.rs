@@ -121,9 +121,7 @@ async fn claims(
     let connected =
         Claims::redis(&settings.redis, &settings.claims, &fingerprint, clock.clone(), tasks, stop.clone());
     connected.await.map(Arc::new).map_err(|error| match error {
-        ConnectError::IdentityKey { .. } | ConnectError::Url { .. } => {
-            Failure::Configuration(error.to_string())
-        }
+        ConnectError::IdentityKey | ConnectError::Url { .. } => Failure::Configuration(error.to_string()),
         ConnectError::Unavailable(_) | ConnectError::Timeout => Failure::Unavailable(error.to_string()),
     })
 }

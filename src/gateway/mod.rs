@@ -26,7 +26,7 @@ use crate::{
 ///
 /// # Errors
 /// What kept it from starting, or ended it.
-pub async fn run(settings: Settings, catalog: Catalog, source: ConfigSource) -> Result<(), Failure> {
+pub(crate) async fn run(settings: Settings, catalog: Catalog, source: ConfigSource) -> Result<(), Failure> {
     let mut signals = Signals::listen().map_err(|error| Failure::Internal(format!("no signals: {error}")))?;
     let gateway = Gateway::build(settings, catalog, source).await?;
     let reload = Arc::clone(&gateway.admin.serves.reload);

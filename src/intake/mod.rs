@@ -5,8 +5,8 @@
 //! Refuses what is unknown, invalid, over a limit or beyond the spool's room.
 //! Bounds the submissions worked on at once (`[limits] in_flight`) and the time Redis may add (`[redis] timeout`).
 
-pub mod claim;
-pub mod limit;
+pub(crate) mod claim;
+pub(crate) mod limit;
 
 mod append;
 mod identify;
@@ -18,7 +18,7 @@ mod submission;
 mod tests;
 mod validate;
 
-pub use self::{
+pub(crate) use self::{
     respondent::Respondent,
     submission::{Answered, Country, Given, Proof, Reference, Subject, Submission, SubmissionKey},
 };
@@ -240,7 +240,7 @@ impl Intake {
 }
 
 /// Makes embedded claims again from the encoded records of a spool, oldest first.
-pub fn refill(claims: &Claims, records: impl Iterator<Item = bytes::Bytes>) {
+pub(crate) fn refill(claims: &Claims, records: impl Iterator<Item = bytes::Bytes>) {
     claims.refill(records.filter_map(|record| record::recovered(&record)));
 }
 

@@ -79,7 +79,7 @@ use self::{
     shared::Shared,
     writer::{OpenSegment, Writer},
 };
-pub use self::{
+pub(crate) use self::{
     gate::{Full, Room},
     home::OpenError,
     queue::{AppendError, Appended},

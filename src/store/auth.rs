@@ -6,7 +6,7 @@ use crate::catalog::Secret;
 
 /// Lets calls with the store's key in; without a key, all calls.
 #[derive(Clone, Debug)]
-pub struct Auth(Option<Secret>);
+pub(crate) struct Auth(Option<Secret>);
 
 impl Auth {
     pub(super) const fn new(key: Option<Secret>) -> Self {
@@ -35,7 +35,7 @@ fn bearer(value: &str) -> Option<&str> {
 
 /// Sends the key with each call.
 #[derive(Clone, Debug)]
-pub struct Bearer(Option<AsciiMetadataValue>);
+pub(crate) struct Bearer(Option<AsciiMetadataValue>);
 
 impl Bearer {
     /// None when the key cannot stand in metadata: it has other than visible ASCII characters.

@@ -11,11 +11,11 @@ use super::auth::Bearer;
 use crate::{catalog::Secret, proto::store::v1::store_service_client::StoreServiceClient};
 
 /// A client of the store service that sends the key with each call.
-pub type Client = StoreServiceClient<InterceptedService<Channel, Bearer>>;
+pub(crate) type Client = StoreServiceClient<InterceptedService<Channel, Bearer>>;
 
 /// The metadata of `Append` in which a gateway says which identity key its hashes are made with: the key's
 /// fingerprint. A store that was filled with another one refuses with FAILED_PRECONDITION.
-pub const IDENTITY_KEY_METADATA: &str = "voxgate-identity-key";
+pub(crate) const IDENTITY_KEY_METADATA: &str = "voxgate-identity-key";
 
 /// A page of a store ends at 3 MiB; other stores may send more.
 const MESSAGE_BYTES: usize = 64 << 20;
@@ -23,7 +23,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Why there is no connection to the store.
 #[derive(Debug, thiserror::Error)]
-pub enum ConnectError {
+pub(crate) enum ConnectError {
     /// The URL is none.
     #[error("`{url}` is no address of a store: it looks like http://127.0.0.1:50052")]
     Url {
@@ -49,7 +49,7 @@ pub enum ConnectError {
 ///
 /// # Errors
 /// When the URL is none, or when nobody answers within five seconds.
-pub async fn connect(url: &str, key: Option<&Secret>) -> Result<Client, ConnectError> {
+pub(crate) async fn connect(url: &str, key: Option<&Secret>) -> Result<Client, ConnectError> {
     let endpoint = endpoint(url)?;
     let bearer = Bearer::new(key).ok_or(ConnectError::Key)?;
     let channel = endpoint

@@ -43,14 +43,17 @@ const ERASE_AHEAD_S: i64 = 300;
 
 /// The store's gRPC service.
 #[derive(Clone, Debug)]
-pub struct Service {
+pub(crate) struct Service {
     store: Store,
     watchers: Arc<Semaphore>,
     summaries: Arc<Semaphore>,
 }
 
 /// The service of a store, ready to be added to a server. With a key, every call must carry it.
-pub fn service(store: Store, key: Option<Secret>) -> InterceptedService<StoreServiceServer<Service>, Auth> {
+pub(crate) fn service(
+    store: Store,
+    key: Option<Secret>,
+) -> InterceptedService<StoreServiceServer<Service>, Auth> {
     let [watchers, summaries] = [WATCHERS, SUMMARIES].map(|places| Arc::new(Semaphore::new(places)));
     let service = Service { store, watchers, summaries };
     let server = StoreServiceServer::new(service).max_decoding_message_size(MESSAGE_BYTES);

@@ -24,14 +24,13 @@ pub(crate) mod words;
 mod writer;
 
 pub(crate) use self::client::endpoint;
-pub use self::{
-    auth::{Auth, Bearer},
+pub(crate) use self::{
+    auth::Auth,
     client::{Client, ConnectError, IDENTITY_KEY_METADATA, connect},
-    grpc::{Service, service},
+    grpc::Service,
     hash::RecordHash,
     serve::serve,
     sqlite::OpenError,
-    summary::{Interval, interval},
 };
 
 use std::{path::Path, sync::Arc};
@@ -43,7 +42,7 @@ use crate::clock::Clock;
 
 /// An open store. Clones share it; the last one to go closes the file.
 #[derive(Clone, Debug)]
-pub struct Store(Arc<Inner>);
+pub(crate) struct Store(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
@@ -90,7 +89,7 @@ impl Store {
     ///
     /// # Errors
     /// When the file cannot be opened, is of a newer version, or was filled with another identity key.
-    pub fn open(path: &Path, clock: Clock, identity_fingerprint: &str) -> Result<Self, OpenError> {
+    pub(crate) fn open(path: &Path, clock: Clock, identity_fingerprint: &str) -> Result<Self, OpenError> {
         let ledger = sqlite::Ledger::open(path, clock.clone(), identity_fingerprint)?;
         let readers = Readers::open(path)?;
         let writer = Writer::start(ledger)?;
@@ -99,7 +98,7 @@ impl Store {
 
     /// Ends the change feeds, and the appends after the batches that have come, so that a server can drain. Everything
     /// else goes on until the last clone is dropped.
-    pub fn close(&self) {
+    pub(crate) fn close(&self) {
         self.0.closing.cancel();
     }
 

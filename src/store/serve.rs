@@ -19,7 +19,7 @@ const KEEPALIVE: Duration = Duration::from_secs(20);
 ///
 /// # Errors
 /// The transport fails.
-pub async fn serve(
+pub(crate) async fn serve(
     listener: TcpListener,
     store: Store,
     key: Option<Secret>,

@@ -14,7 +14,7 @@ use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::{Code, Request, Status, transport::Server};
 
-use super::{Client, IDENTITY_KEY_METADATA, OpenError, Store, connect, service};
+use super::{Client, IDENTITY_KEY_METADATA, OpenError, Store, connect, grpc::service};
 use crate::{
     catalog::Secret,
     clock::{Clock, Timestamp},

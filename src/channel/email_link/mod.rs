@@ -24,7 +24,7 @@ use crate::{
 
 /// A link that was opened: what it asks, and the score that it preselects.
 #[derive(Clone, Debug)]
-pub struct OpenedLink {
+pub(crate) struct OpenedLink {
     /// What it asks, and who vouches for it.
     pub invitation: Invitation,
     score: Option<i32>,
@@ -34,7 +34,12 @@ pub struct OpenedLink {
 /// `GET` and `HEAD`: the survey page; for somebody known to have answered, what they answered. Stores nothing.
 ///
 /// `known` is what the gateway knows of earlier answers through this link; none when it knows of none.
-pub fn get(opened: &OpenedLink, context: &Context<'_>, visit: &Visit<'_>, known: Option<&Known>) -> Reply {
+pub(crate) fn get(
+    opened: &OpenedLink,
+    context: &Context<'_>,
+    visit: &Visit<'_>,
+    known: Option<&Known>,
+) -> Reply {
     let query = Fields::of_query(visit.query);
     let sheet = opened.sheet(context, visit, &query);
     let selected = page::preselected(&opened.invitation.survey, opened.score, &query);
@@ -47,7 +52,7 @@ pub fn get(opened: &OpenedLink, context: &Context<'_>, visit: &Visit<'_>, known:
 }
 
 /// `POST`: hands what the form says, or why it cannot be read, to `submit`, and shows what became of it.
-pub async fn post(
+pub(crate) async fn post(
     context: &Context<'_>,
     visit: &Visit<'_>,
     body: Bytes,
@@ -73,7 +78,7 @@ pub async fn post(
 }
 
 /// The page for a link that cannot be opened.
-pub fn refused(context: &Context<'_>, visit: &Visit<'_>, refusal: &Refusal) -> Reply {
+pub(crate) fn refused(context: &Context<'_>, visit: &Visit<'_>, refusal: &Refusal) -> Reply {
     let segments = page::segments(visit.path);
     let brand = segments.get(1).filter(|_| segments.first().is_some_and(|first| first == "m"));
     page::refused(context, visit, brand.map(String::as_str), refusal)
@@ -85,7 +90,7 @@ impl OpenedLink {
     /// # Errors
     /// `bad_token` for a token or signature that is not ours, `not_found` for a path that is no link, `invalid` for
     /// references that cannot be read, and what [`Reason`] says of surveys that are not there or closed.
-    pub fn open(context: &Context<'_>, visit: &Visit<'_>) -> Result<Self, Refusal> {
+    pub(crate) fn open(context: &Context<'_>, visit: &Visit<'_>) -> Result<Self, Refusal> {
         let segments = page::segments(visit.path);
         let segments: Vec<_> = segments.iter().map(String::as_str).collect();
         match segments.as_slice() {
@@ -109,7 +114,7 @@ impl OpenedLink {
     }
 
     /// The submission that its filled form is.
-    pub fn submission(&self, fields: &Fields) -> Submission {
+    pub(crate) fn submission(&self, fields: &Fields) -> Submission {
         let invitation = &self.invitation;
         // Where the references say whose answer it is, a second page must not count as a second answer.
         let key = (!invitation.is_identified())

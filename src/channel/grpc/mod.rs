@@ -5,7 +5,4 @@ mod render;
 mod serve;
 mod service;
 
-pub use self::{
-    serve::{ServeError, serve},
-    service::Collector,
-};
+pub(crate) use self::{serve::serve, service::Collector};

@@ -17,7 +17,7 @@ const KEEPALIVE: Duration = Duration::from_secs(20);
 
 /// Why the listener ended before it was told to.
 #[derive(Debug, thiserror::Error)]
-pub enum ServeError {
+pub(crate) enum ServeError {
     /// The transport failed.
     #[error(transparent)]
     Transport(#[from] tonic::transport::Error),
@@ -30,7 +30,7 @@ pub enum ServeError {
 ///
 /// # Errors
 /// The transport fails.
-pub async fn serve(
+pub(crate) async fn serve(
     listener: TcpListener,
     collector: Collector,
     bounds: settings::Grpc,

@@ -22,11 +22,11 @@ const RESULTS_TOGETHER: usize = 256;
 
 /// The collector's service.
 #[derive(Clone, Debug)]
-pub struct Collector(Edge);
+pub(crate) struct Collector(Edge);
 
 impl Collector {
     /// The service on an edge.
-    pub const fn new(edge: Edge) -> Self {
+    pub(crate) const fn new(edge: Edge) -> Self {
         Self(edge)
     }
 

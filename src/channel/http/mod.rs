@@ -8,7 +8,7 @@ mod routes;
 mod server;
 mod source;
 
-pub use self::server::serve;
+pub(crate) use self::server::serve;
 pub(crate) use self::{
     reply::{Reply, allow, no_content, quota_fields, reply, retry_after},
     request::{Request, TraceId},

@@ -94,9 +94,10 @@ async fn get(edge: &Edge, request: Request, route: Route<'_>) -> Reply {
 
 async fn post(edge: &Edge, request: Request, route: Route<'_>) -> Reply {
     match route {
-        Route::Link => doors::link_post(edge, request).await,
-        Route::Form => doors::form_post(edge, request).await,
-        Route::Twilio { brand, survey } => doors::twilio(edge, request, brand, survey).await,
+        // The largest futures, for requests at the rate of people: in a box, all the others are moved as less.
+        Route::Link => Box::pin(doors::link_post(edge, request)).await,
+        Route::Form => Box::pin(doors::form_post(edge, request)).await,
+        Route::Twilio { brand, survey } => Box::pin(doors::twilio(edge, request, brand, survey)).await,
         Route::IvrEvents => doors::event(edge, request).await,
         Route::Beacon => doors::beacon(edge, request).await,
         Route::Responses => json::responses(edge, request).await,

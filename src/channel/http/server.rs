@@ -20,7 +20,7 @@ use crate::channel::Edge;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Serves until told to stop; then lets the requests in flight finish, as long as `drain` allows.
-pub async fn serve(listener: TcpListener, edge: Edge, stop: CancellationToken, drain: Duration) {
+pub(crate) async fn serve(listener: TcpListener, edge: Edge, stop: CancellationToken, drain: Duration) {
     let server = Arc::new(Server::new(edge));
     let graceful = GracefulShutdown::new();
     let connections = TaskTracker::new();

@@ -14,14 +14,14 @@ use crate::{
 };
 
 /// A question is asked this often again.
-pub const ASKED_AGAIN: u8 = 2;
+pub(crate) const ASKED_AGAIN: u8 = 2;
 
 /// A confirmation takes less than this: the prompt, the wait for a key, and the provider's tries to reach us.
 const CONFIRMED_WITHIN: Duration = Duration::from_secs(120);
 
 /// Where a call stands: the question that was asked last.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Place {
+pub(crate) struct Place {
     /// The question's id.
     pub question: String,
     /// How often it was asked again.
@@ -34,7 +34,7 @@ pub struct Place {
 
 /// What became of a lone `1`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LoneOne {
+pub(crate) enum LoneOne {
     /// It is stored as 1 and may be revised.
     Kept,
     /// It is stored when the caller has confirmed it.
@@ -43,7 +43,7 @@ pub enum LoneOne {
 
 /// What a turn comes to.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Turn<'s> {
+pub(crate) struct Turn<'s> {
     /// The answer that was given, with its question.
     pub answer: Option<(&'s Question, Given)>,
     /// What is said when the answer is safe.
@@ -52,7 +52,7 @@ pub struct Turn<'s> {
 
 /// What is said.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Prompt<'s> {
+pub(crate) enum Prompt<'s> {
     /// Asks a question, and the place to go on from; `tries` above zero says that it is asked again.
     Ask(&'s Question, Place),
     /// Asks whether a lone `1` is 10.
@@ -62,12 +62,12 @@ pub enum Prompt<'s> {
 }
 
 /// The beginning of a call.
-pub fn open(survey: &Survey) -> Turn<'_> {
+pub(crate) fn open(survey: &Survey) -> Turn<'_> {
     Turn { answer: None, prompt: next(survey, 0, Vec::new()) }
 }
 
 /// The turn after the question at `place`. A question that a reload has taken away ends the call.
-pub fn reply<'s>(survey: &'s Survey, place: &Place, keys: &str) -> Turn<'s> {
+pub(crate) fn reply<'s>(survey: &'s Survey, place: &Place, keys: &str) -> Turn<'s> {
     let Some(index) = survey.questions.iter().position(|question| question.id == place.question) else {
         return Turn { answer: None, prompt: Prompt::Thanks };
     };
@@ -82,7 +82,11 @@ pub fn reply<'s>(survey: &'s Survey, place: &Place, keys: &str) -> Turn<'s> {
 }
 
 /// The first question that a keypad can answer and that is asked, given the answers so far, from `index` on.
-pub fn next_question<'s>(survey: &'s Survey, index: usize, scores: &[(String, i32)]) -> Option<&'s Question> {
+pub(crate) fn next_question<'s>(
+    survey: &'s Survey,
+    index: usize,
+    scores: &[(String, i32)],
+) -> Option<&'s Question> {
     let score_of = |id: &str| scores.iter().find(|(question, _)| question == id).map(|(_, score)| *score);
     survey
         .questions

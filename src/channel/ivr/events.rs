@@ -29,7 +29,7 @@ use crate::{
 
 /// What became of an event.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Taken {
+pub(crate) struct Taken {
     /// The receipt of its answer; none when it had no digits.
     pub receipt: Option<Receipt>,
     /// What to ask next.
@@ -38,7 +38,7 @@ pub struct Taken {
 
 /// A question to ask.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Next {
+pub(crate) struct Next {
     /// Its id, for the event that answers it.
     pub question: String,
     /// Its words, in the event's language.
@@ -50,7 +50,12 @@ pub struct Next {
 /// # Errors
 /// 400 for a body that is no JSON object; 403 for a key of another brand or a closed survey; 404 for a brand or survey
 /// that is not there; 422 with all problems by pointer; and whatever intake refuses.
-pub async fn take<F, Fut>(desk: Desk<'_>, key: &Arc<ApiKey>, body: &[u8], submit: F) -> Result<Taken, Refusal>
+pub(crate) async fn take<F, Fut>(
+    desk: Desk<'_>,
+    key: &Arc<ApiKey>,
+    body: &[u8],
+    submit: F,
+) -> Result<Taken, Refusal>
 where
     F: FnOnce(Submission) -> Fut,
     Fut: Future<Output = Result<Receipt, Refusal>>,
@@ -195,12 +200,12 @@ impl Event {
 
 impl Taken {
     /// 201, 200 or 202 as the outcome says; 200 when there was no answer.
-    pub fn status(&self) -> http::StatusCode {
+    pub(crate) fn status(&self) -> http::StatusCode {
         self.receipt.as_ref().map_or(http::StatusCode::OK, |receipt| receipt_status(receipt.outcome))
     }
 
     /// The receipt, and `next`.
-    pub fn to_json(&self) -> Json {
+    pub(crate) fn to_json(&self) -> Json {
         let mut reply = self.receipt.as_ref().map_or_else(|| json!({}), receipt_value);
         if let Some(fields) = reply.as_object_mut() {
             let next = self.next.as_ref().map(|next| json!({"question": next.question, "text": next.text}));

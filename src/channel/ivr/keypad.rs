@@ -4,7 +4,7 @@ use crate::survey::{Kind, Question};
 
 /// What was pressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pressed {
+pub(crate) enum Pressed {
     /// A score on the question's scale.
     Score(i32),
     /// A lone `1` where `10` is possible: the caller may have been slow with the `0`.
@@ -16,20 +16,20 @@ pub enum Pressed {
 }
 
 /// The most choices that single keys can name.
-pub const CHOICES: usize = 9;
+pub(crate) const CHOICES: usize = 9;
 
 /// Whether it takes two keys; the others take one.
-pub fn takes_two_keys(question: &Question) -> bool {
+pub(crate) fn takes_two_keys(question: &Question) -> bool {
     question.kind == Kind::Nps
 }
 
 /// Whether a keypad can answer it at all.
-pub fn can_answer(question: &Question) -> bool {
+pub(crate) fn can_answer(question: &Question) -> bool {
     question.kind != Kind::Text
 }
 
 /// Reads the keys of one turn. A closing `#` is taken off for providers that pass it on.
-pub fn read(question: &Question, keys: &str) -> Pressed {
+pub(crate) fn read(question: &Question, keys: &str) -> Pressed {
     let keys = keys.strip_suffix('#').unwrap_or(keys).as_bytes();
     match (question.kind, keys) {
         (Kind::Text, _) => Pressed::Unclear,
@@ -47,7 +47,7 @@ pub fn read(question: &Question, keys: &str) -> Pressed {
 }
 
 /// Whether the keys after a lone `1` make it `10`. Anything else, silence included, lets it stand as 1.
-pub fn makes_ten(keys: &str) -> bool {
+pub(crate) fn makes_ten(keys: &str) -> bool {
     matches!(keys.strip_suffix('#').unwrap_or(keys), "0" | "10")
 }
 

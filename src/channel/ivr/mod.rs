@@ -11,10 +11,10 @@
 //! No turn is remembered here. Where a call stands is in the URL that the provider is told to call next, and the
 //! provider signs that URL; so any gateway can take any turn, and a retried turn gets the same TwiML byte for byte.
 
-pub mod dialogue;
-pub mod events;
-pub mod keypad;
-pub mod twilio;
+pub(crate) mod dialogue;
+pub(crate) mod events;
+pub(crate) mod keypad;
+pub(crate) mod twilio;
 
 mod words;
 
@@ -30,7 +30,7 @@ use crate::{
 
 /// What both dialects need to know.
 #[derive(Clone, Copy, Debug)]
-pub struct Desk<'a> {
+pub(crate) struct Desk<'a> {
     /// Brands, surveys, telephony accounts.
     pub catalog: &'a Catalog,
     /// Hashes the callers' numbers.

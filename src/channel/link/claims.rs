@@ -9,7 +9,7 @@ use crate::{
 
 /// What a link token says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LinkClaims {
+pub(crate) struct LinkClaims {
     /// Id of the survey.
     pub survey: String,
     /// Id of the brand.
@@ -36,7 +36,7 @@ pub struct LinkClaims {
 
 /// Who answers, as a token names them. A contact stands in a token as its keyed hash only.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LinkRespondent {
+pub(crate) enum LinkRespondent {
     /// An opaque reference.
     Reference(Reference),
     /// The keyed hash of a mail address or telephone number.
@@ -45,7 +45,7 @@ pub enum LinkRespondent {
 
 impl LinkRespondent {
     /// The respondent as intake takes it.
-    pub fn to_respondent(&self, identity_key: &IdentityKey) -> Respondent {
+    pub(crate) fn to_respondent(&self, identity_key: &IdentityKey) -> Respondent {
         match self {
             Self::Reference(reference) => Respondent::known_as(reference.clone(), identity_key),
             Self::Contact(key) => Respondent { reference: None, key: *key },

@@ -33,7 +33,7 @@ const FIELDS: [&str; 11] = [
 /// # Errors
 /// `malformed` for what is no JSON object or array, `too_large` for more than a batch holds, `forbidden` for another
 /// brand's link, else `invalid` with all problems of all orders by pointer.
-pub fn make_links(
+pub(crate) fn make_links(
     catalog: &Catalog,
     identity_key: &IdentityKey,
     batch_items: usize,

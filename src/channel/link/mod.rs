@@ -10,9 +10,9 @@ mod order;
 mod packed;
 mod token;
 
-pub use self::{
+pub(crate) use self::{
     claims::{LinkClaims, LinkRespondent},
     json::make_links,
     order::{DEFAULT_EXPIRY, Link, LinkOrder},
-    token::{OpenedToken, TOKEN_CHARS, open, seal},
+    token::{OpenedToken, open, seal},
 };

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// How long a link is open when its maker does not say.
-pub const DEFAULT_EXPIRY: &str = "30d";
+pub(crate) const DEFAULT_EXPIRY: &str = "30d";
 
 /// Attributes of a link, and characters of a key and of a value; what a token of a few hundred characters can carry.
 const ATTRIBUTES: usize = 16;
@@ -21,7 +21,7 @@ const VALUE_CHARS: usize = 256;
 
 /// What a link is for, as it was written: by flags, in a row of a file, or in JSON.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LinkOrder {
+pub(crate) struct LinkOrder {
     /// Id of the survey.
     pub survey: String,
     /// Id of the brand.
@@ -46,7 +46,7 @@ pub struct LinkOrder {
 
 /// A link, made.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Link {
+pub(crate) struct Link {
     /// The token.
     pub token: String,
     /// The survey page.
@@ -64,7 +64,7 @@ impl LinkOrder {
     ///
     /// # Errors
     /// All that is wrong.
-    pub fn make(
+    pub(crate) fn make(
         &self,
         catalog: &Catalog,
         identity_key: &IdentityKey,

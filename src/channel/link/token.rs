@@ -15,11 +15,11 @@ use crate::{
 };
 
 /// Characters of a token at the most; a mail address line holds 998 (RFC 5322), a link in the wild about 2,000.
-pub const TOKEN_CHARS: usize = 1_500;
+pub(crate) const TOKEN_CHARS: usize = 1_500;
 
 /// A token that one of our keys made.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OpenedToken {
+pub(crate) struct OpenedToken {
     /// What it says.
     pub claims: LinkClaims,
     /// Names the link: 16 lower hex digits of a hash of the token.
@@ -28,14 +28,14 @@ pub struct OpenedToken {
 
 impl OpenedToken {
     /// Whether its answers are held.
-    pub fn is_expired(&self, now: Timestamp) -> bool {
+    pub(crate) fn is_expired(&self, now: Timestamp) -> bool {
         self.claims.expires.is_some_and(|expires| expires <= now)
     }
 }
 
 /// Seals claims with the current key; none without a key, when an attribute holds a control character, or when the
 /// token would be longer than [`TOKEN_CHARS`].
-pub fn seal(keys: &LinkKeys, claims: &LinkClaims) -> Option<String> {
+pub(crate) fn seal(keys: &LinkKeys, claims: &LinkClaims) -> Option<String> {
     let current = keys.current()?;
     let key = SymmetricKey::<V4>::from(&current.key).ok()?;
     let message = packed::pack(claims)?;
@@ -45,7 +45,7 @@ pub fn seal(keys: &LinkKeys, claims: &LinkClaims) -> Option<String> {
 }
 
 /// Opens a token of any of the keys; anything else is one refusal, which does not say what was wrong.
-pub fn open(keys: &LinkKeys, token: &str) -> Result<OpenedToken, Refusal> {
+pub(crate) fn open(keys: &LinkKeys, token: &str) -> Result<OpenedToken, Refusal> {
     read(keys, token).ok_or_else(|| {
         Refusal::new(Reason::BadToken, "the link is incomplete or was altered; use it as it was sent")
     })

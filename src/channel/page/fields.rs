@@ -8,7 +8,7 @@ use crate::outcome::{Reason, Refusal};
 
 /// The fields of a form, in the order sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Fields(pub(crate) Vec<(String, String)>);
+pub(crate) struct Fields(pub(crate) Vec<(String, String)>);
 
 impl Fields {
     /// Reads a body of at most `most` fields.
@@ -16,7 +16,7 @@ impl Fields {
     /// # Errors
     /// `unsupported_media_type` for anything but the two kinds of form, `malformed` for bad encoding, `too_large` for
     /// more fields.
-    pub async fn read(headers: &HeaderMap, body: Bytes, most: usize) -> Result<Self, Refusal> {
+    pub(crate) async fn read(headers: &HeaderMap, body: Bytes, most: usize) -> Result<Self, Refusal> {
         let content_type =
             headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
         let essence = content_type.split(';').next().unwrap_or("").trim().to_ascii_lowercase();

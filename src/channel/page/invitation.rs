@@ -1,6 +1,9 @@
 //! Who is asked what, and who vouches for it: what a link or a form comes down to.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::{Context, Fields};
 use crate::{
@@ -14,7 +17,7 @@ use crate::{
 
 /// Who is asked what, and who vouches for it.
 #[derive(Clone, Debug)]
-pub struct Invitation {
+pub(crate) struct Invitation {
     /// Where the answer comes in.
     pub channel: Channel,
     /// Whose survey.
@@ -39,7 +42,7 @@ pub struct Invitation {
 
 /// What one response is made of.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct References {
+pub(crate) struct References {
     /// What is rated.
     pub interaction: Option<Reference>,
     /// Who answers.
@@ -181,8 +184,8 @@ impl Invitation {
         submission.attributes.clone_from(&self.attributes);
         submission.test = self.test;
         submission.hold = self.expired.then_some(Reason::LinkExpired);
-        (submission.answers, submission.problems) = answers(&self.survey, fields);
-        submission.problems.extend(unanswered(&self.survey, fields));
+        submission.answers = answers(&self.survey, fields);
+        submission.problems = unclear(&self.survey, fields);
         submission
     }
 
@@ -218,52 +221,40 @@ pub(crate) fn form_key(fields: &Fields) -> SubmissionKey {
     SubmissionKey { text, strict: false }
 }
 
-type Field = (String, String);
-
 /// A form that asks for a score and sends the field without one asks its person again; one without the field does not
-/// ask for it.
-fn unanswered(survey: &Survey, fields: &Fields) -> Vec<Problem> {
-    let is_blank = |question: &&Question| {
-        let mut sent = fields.0.iter().filter(|(name, _)| *name == question.id).peekable();
-        question.required
-            && question.kind.scale().is_some()
-            && sent.peek().is_some()
-            && sent.all(|(_, value)| value.trim().is_empty())
-    };
+/// ask for it. Of two different scores nobody knows which was meant.
+fn unclear(survey: &Survey, fields: &Fields) -> Vec<Problem> {
     let problem = |question: &Question| {
-        let pointer = format!("/answers/{}", question.id);
-        Problem::new(pointer, Reason::Missing, "the form asks for a score and was sent without one")
-    };
-    survey.questions.iter().filter(is_blank).map(problem).collect()
-}
-
-/// The fields that answer a question, and what is wrong with them. Blank is not answered. Of several texts the last
-/// counts; of several scores nobody knows which was meant. Foreign fields (submit buttons, trackers) are left out,
-/// unless nothing else was sent: then the refusal shall name them.
-fn answers(survey: &Survey, fields: &Fields) -> (Vec<(String, Given)>, Vec<Problem>) {
-    let (mut known, mut foreign): (Vec<Field>, Vec<Field>) = Default::default();
-    let mut problems = Vec::new();
-    for field @ (name, value) in fields.0.iter().filter(|(_, value)| !value.trim().is_empty()) {
-        let Some(question) = survey.question(name) else {
-            if !RESERVED_IDS.contains(&name.as_str()) {
-                keep_last(&mut foreign, field);
+        let sent = || fields.0.iter().filter(|(name, _)| *name == question.id).map(|(_, value)| value.trim());
+        let scores: BTreeSet<_> = sent().filter(|value| !value.is_empty()).collect();
+        let (reason, detail) = match scores.len() {
+            0 if question.required && sent().next().is_some() => {
+                (Reason::Missing, "the form asks for a score and was sent without one")
             }
-            continue;
+            0 | 1 => return None,
+            _ => (Reason::WrongType, "is given more than once, with different values; give one"),
         };
-        let earlier = known.iter().find(|(id, _)| id == name).map(|(_, earlier)| earlier.trim());
-        if earlier.is_some_and(|earlier| earlier != value.trim()) && question.kind.scale().is_some() {
-            let detail = "is given more than once, with different values; give one";
-            problems.push(Problem::new(format!("/answers/{name}"), Reason::WrongType, detail));
-        }
-        keep_last(&mut known, field);
-    }
-    let fields = if known.is_empty() { foreign } else { known };
-    (fields.into_iter().map(|(name, value)| (name, Given::Typed(value))).collect(), problems)
+        Some(Problem::new(format!("/answers/{}", question.id), reason, detail))
+    };
+    survey.questions.iter().filter(|question| question.kind.scale().is_some()).filter_map(problem).collect()
 }
 
-fn keep_last(fields: &mut Vec<Field>, (name, value): &Field) {
-    match fields.iter_mut().find(|(earlier, _)| earlier == name) {
-        Some((_, earlier)) => earlier.clone_from(value),
-        None => fields.push((name.clone(), value.clone())),
+/// The fields that answer a question; of several texts the last counts. Foreign fields (submit buttons, trackers) are
+/// left out, unless nothing else was sent: then the refusal shall name them.
+fn answers(survey: &Survey, fields: &Fields) -> Vec<(String, Given)> {
+    let mut known: Vec<(String, Given)> = Vec::new();
+    let mut foreign = Vec::new();
+    for (name, value) in &fields.0 {
+        let is_question = survey.question(name).is_some();
+        if value.trim().is_empty() || (!is_question && RESERVED_IDS.contains(&name.as_str())) {
+            continue;
+        }
+        let answer = (name.clone(), Given::Typed(value.clone()));
+        let list = if is_question { &mut known } else { &mut foreign };
+        match list.iter_mut().find(|(other, _)| other == name) {
+            Some(earlier) => *earlier = answer,
+            None => list.push(answer),
+        }
     }
+    if known.is_empty() { foreign } else { known }
 }

@@ -3,7 +3,7 @@
 //! Takes: an [`Invitation`] (who is asked what, and who vouches for it) and what a visit asked for.
 //! Gives: the survey page, the thank-you page, and a page for everything else that can happen, in a language the person reads.
 //! Refuses: forms that cannot be decoded; never an answer for a reason that a person cannot see on the page.
-//! Bounds: fields of a form; each page stays below [`PAGE_BYTES`] for the sample surveys.
+//! Bounds: fields of a form; a sample survey's page stays below 15,000 bytes with everything inlined.
 
 mod ask;
 mod done;
@@ -33,7 +33,7 @@ use crate::{
 };
 
 pub(crate) use self::language::wishes;
-pub use self::{
+pub(crate) use self::{
     fields::Fields,
     invitation::{Invitation, References},
     note::refused,
@@ -46,12 +46,9 @@ pub(crate) use self::{
     words::Words,
 };
 
-/// Bytes of a sample's page at the most, with everything inlined.
-pub const PAGE_BYTES: usize = 15_000;
-
 /// One request, as far as a page is concerned. Path and query are raw, as they came.
 #[derive(Clone, Copy, Debug)]
-pub struct Visit<'a> {
+pub(crate) struct Visit<'a> {
     /// The path, percent-encoded.
     pub path: &'a str,
     /// The query without its `?`; empty when there is none.
@@ -64,7 +61,7 @@ pub struct Visit<'a> {
 
 /// What pages are made from, the same for every visit of a moment.
 #[derive(Clone, Copy, Debug)]
-pub struct Context<'a> {
+pub(crate) struct Context<'a> {
     /// Brands, surveys and link keys.
     pub catalog: &'a Catalog,
     /// Hashes contacts.

@@ -19,7 +19,12 @@ struct Page {
 
 /// The page for a request that leads to no survey page, in a language that the visitor reads; in the brand's look when
 /// the path names one.
-pub fn refused(context: &Context<'_>, visit: &Visit<'_>, brand: Option<&str>, refusal: &Refusal) -> Reply {
+pub(crate) fn refused(
+    context: &Context<'_>,
+    visit: &Visit<'_>,
+    brand: Option<&str>,
+    refusal: &Refusal,
+) -> Reply {
     let brand = brand.and_then(|id| context.catalog.brand(id));
     let chosen = Fields::of_query(visit.query);
     let wishes = language::wishes(visit, chosen.last("lang"), None);

@@ -18,14 +18,14 @@ use crate::{
 
 /// What is known of an earlier answer: its scores by question, without comments. May be empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Known {
+pub(crate) struct Known {
     /// Scores by the question's id.
     pub scores: Vec<(String, i32)>,
 }
 
 /// What the pages of one invitation share.
 #[derive(Clone, Debug)]
-pub struct Sheet {
+pub(crate) struct Sheet {
     pub(crate) invitation: Invitation,
     pub(crate) language: Language,
     pub(crate) languages: Vec<Language>,

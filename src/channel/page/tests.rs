@@ -27,6 +27,9 @@ impl Seen {
     }
 }
 
+/// Of a sample survey's page, with everything inlined.
+const PAGE_BYTES: usize = 15_000;
+
 #[allow(clippy::disallowed_methods, reason = "a page of ours, whole in memory")]
 pub(crate) async fn see(reply: Reply) -> Seen {
     let (parts, body) = reply.into_parts();

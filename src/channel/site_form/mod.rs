@@ -36,7 +36,7 @@ struct Form {
 }
 
 /// `GET` and `HEAD`: the hosted page. Its query fills the form's fields. Stores nothing.
-pub fn get(context: &Context<'_>, visit: &Visit<'_>) -> Reply {
+pub(crate) fn get(context: &Context<'_>, visit: &Visit<'_>) -> Reply {
     let query = Fields::of_query(visit.query);
     match Form::open(context, visit, &query).and_then(Form::without_problems) {
         Ok(form) => {
@@ -48,7 +48,7 @@ pub fn get(context: &Context<'_>, visit: &Visit<'_>) -> Reply {
 }
 
 /// `POST`: hands what the form says, or why it cannot be read, to `submit`, and shows what became of it.
-pub async fn post(
+pub(crate) async fn post(
     context: &Context<'_>,
     visit: &Visit<'_>,
     body: Bytes,

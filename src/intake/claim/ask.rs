@@ -28,7 +28,7 @@ pub struct Ask<'a> {
 }
 
 /// The answers of one submission; most have one or two.
-pub type ClaimedAnswers = SmallVec<[ClaimedAnswer; 4]>;
+pub(crate) type ClaimedAnswers = SmallVec<[ClaimedAnswer; 4]>;
 
 /// A question and the digest of its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub struct Tag(pub(super) [u8; 3]);
 
 /// The tag of a question. Two questions of one survey must not share one, or a double of the one would pass for the
 /// other's: a configuration where two do is refused. About one survey of ten questions in 370,000 is.
-pub fn tag(question: &str) -> Tag {
+pub(crate) fn tag(question: &str) -> Tag {
     let mut tag = [0; 3];
     blake3::Hasher::new().update(question.as_bytes()).finalize_xof().fill(&mut tag);
     Tag(tag)
@@ -58,7 +58,7 @@ pub fn tag(question: &str) -> Tag {
 
 /// What tells one value of a question from another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Digest {
+pub(crate) enum Digest {
     /// A score is its own digest.
     Score(i8),
     /// The first bytes of the BLAKE3 hash of a text, a choice, or a number off every scale.
@@ -67,7 +67,7 @@ pub enum Digest {
 
 impl Digest {
     /// The digest of a value.
-    pub fn of(value: &Value) -> Self {
+    pub(crate) fn of(value: &Value) -> Self {
         match value {
             Value::Score(score) => {
                 i8::try_from(*score).map_or_else(|_| Self::hash("score", &score.to_le_bytes()), Self::Score)

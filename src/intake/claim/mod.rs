@@ -16,7 +16,7 @@ mod redis;
 mod run;
 mod seen;
 
-pub use self::{
+pub(crate) use self::{
     ask::{Ask, Claimed, ClaimedAnswer, ClaimedAnswers, Digest, Idempotency, Recovered, Tag, Verdict, tag},
     redis::ConnectError,
     run::{Run, RunId, Runs, Ticket},

@@ -34,7 +34,7 @@ impl fmt::Debug for RunId {
 
 /// One stretch of tickets without a hole.
 #[derive(Debug)]
-pub struct Run {
+pub(crate) struct Run {
     id: RunId,
     tickets: Mutex<Tickets>,
 }
@@ -54,17 +54,17 @@ impl Run {
     }
 
     /// The run's name.
-    pub const fn id(&self) -> RunId {
+    pub(crate) const fn id(&self) -> RunId {
         self.id
     }
 
     /// The ticket below which everything is on disk.
-    pub fn settled_below(&self) -> u64 {
+    pub(crate) fn settled_below(&self) -> u64 {
         self.lock().settled_below
     }
 
     /// Whether a ticket was lost; the number stands still from then on.
-    pub fn is_ended(&self) -> bool {
+    pub(crate) fn is_ended(&self) -> bool {
         self.lock().ended
     }
 
@@ -109,7 +109,7 @@ const ENDED_RUNS: usize = 64;
 
 /// The current run of this gateway, and the next one when it ends.
 #[derive(Debug)]
-pub struct Runs(Mutex<VecDeque<Arc<Run>>>);
+pub(crate) struct Runs(Mutex<VecDeque<Arc<Run>>>);
 
 impl Default for Runs {
     fn default() -> Self {
@@ -119,13 +119,14 @@ impl Default for Runs {
 
 impl Runs {
     /// The run that tickets are issued from.
-    pub fn current(&self) -> Arc<Run> {
+    #[cfg(test)]
+    pub(crate) fn current(&self) -> Arc<Run> {
         let mut runs = self.lock();
         Arc::clone(Self::live(&mut runs))
     }
 
     /// A ticket of the current run, or of a new one when that has ended.
-    pub fn ticket(&self) -> Ticket {
+    pub(crate) fn ticket(&self) -> Ticket {
         let mut runs = self.lock();
         loop {
             if let Some(ticket) = Self::live(&mut runs).issue() {
@@ -135,12 +136,12 @@ impl Runs {
     }
 
     /// The current run and those that ended lately, newest first.
-    pub fn all(&self) -> Vec<Arc<Run>> {
+    pub(crate) fn all(&self) -> Vec<Arc<Run>> {
         self.lock().iter().map(Arc::clone).collect()
     }
 
     /// What is known to be on disk of one of this gateway's runs; none when it is not one of them.
-    pub fn settled_below(&self, id: RunId) -> Option<u64> {
+    pub(crate) fn settled_below(&self, id: RunId) -> Option<u64> {
         self.lock().iter().find(|run| run.id() == id).map(|run| run.settled_below())
     }
 

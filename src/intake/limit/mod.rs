@@ -12,7 +12,7 @@ mod window;
 #[cfg(test)]
 mod tests;
 
-pub use self::shared::Scope;
+pub(crate) use self::shared::Scope;
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 

@@ -7,7 +7,7 @@ mod open;
 mod read;
 mod respond;
 
-pub use self::open::OpenError;
+pub(crate) use self::open::OpenError;
 pub(crate) use self::{
     erase::{Erased, Erasure},
     open::reader,

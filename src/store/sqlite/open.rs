@@ -18,7 +18,7 @@ const SCHEMA: &str = include_str!("schema.sql");
 
 /// Why the store could not be opened.
 #[derive(Debug, thiserror::Error)]
-pub enum OpenError {
+pub(crate) enum OpenError {
     /// SQLite could not open or read the file.
     #[error("the store's file cannot be opened: {0}")]
     Sqlite(#[from] rusqlite::Error),

@@ -18,7 +18,7 @@ const Z_95: f64 = 1.959_963_984_540_054;
 
 /// A score and the interval around it, in the score's own unit.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Interval {
+pub(crate) struct Interval {
     /// −100 to 100 for nps and ces, 0 to 100 for the others.
     pub score: f64,
     /// Lower end.
@@ -30,7 +30,7 @@ pub struct Interval {
 /// The score of some answers to a question, with its 95 % interval; none for texts, choices and no answers.
 ///
 /// `scores` counts the answers by score.
-pub fn interval(kind: Kind, scores: &BTreeMap<i32, u64>) -> Option<Interval> {
+pub(crate) fn interval(kind: Kind, scores: &BTreeMap<i32, u64>) -> Option<Interval> {
     let n: u64 = scores.values().sum();
     if n == 0 {
         return None;

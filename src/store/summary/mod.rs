@@ -5,7 +5,6 @@ mod label;
 mod query;
 mod tally;
 
-pub use self::figure::{Interval, interval};
 pub(super) use self::{
     query::Query,
     tally::{TooManyRows, summarize},

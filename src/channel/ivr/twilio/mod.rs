@@ -39,11 +39,11 @@ const TRIED_AGAIN: u8 = 3;
 const PAUSE_S: std::ops::RangeInclusive<u64> = 1..=8;
 
 /// A reply to an HTTP request.
-pub type Reply = Response<Full<Bytes>>;
+pub(crate) type Reply = Response<Full<Bytes>>;
 
 /// A webhook, as it came.
 #[derive(Clone, Copy, Debug)]
-pub struct Request<'a> {
+pub(crate) struct Request<'a> {
     /// Brand of the path, decoded.
     pub brand: &'a str,
     /// Survey of the path, decoded.
@@ -58,7 +58,7 @@ pub struct Request<'a> {
 
 /// Takes one turn of a call: checks who calls, submits what was pressed, and says what comes next. The submission counts
 /// itself in the ledger; what never becomes one is counted here.
-pub async fn turn<F, Fut>(desk: Desk<'_>, request: Request<'_>, submit: F) -> Reply
+pub(crate) async fn turn<F, Fut>(desk: Desk<'_>, request: Request<'_>, submit: F) -> Reply
 where
     F: FnOnce(Submission) -> Fut,
     Fut: Future<Output = Result<Receipt, Refusal>>,
@@ -83,7 +83,7 @@ where
 }
 
 /// Says of a webhook whose body could not be read that nothing came of it.
-pub fn unread(refusal: &Refusal) -> Reply {
+pub(crate) fn unread(refusal: &Refusal) -> Reply {
     reply(refusal.reason.status(), &Twiml::Empty)
 }
 
