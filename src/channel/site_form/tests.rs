@@ -159,7 +159,8 @@ async fn a_form_that_asks_for_a_score_and_sends_none_asks_again_and_one_that_doe
     let desk = Desk::default();
     for (form, asks_again) in [
         ("recommend=&reason=slow", true),
-        ("recommend=9&recommend=", true),
+        ("recommend=&recommend=", true),
+        ("recommend=9&recommend=", false),
         ("recommend=&recommend=9", false),
         ("reason=slow", false),
         ("recommend=9&reason=", false),

@@ -139,6 +139,6 @@ fn eight_token_keys_are_read_and_a_ninth_is_refused() {
 #[test]
 fn a_small_spool_has_small_segments() {
     let spool = |budget| sample_with_env(&[("VOXGATE_SPOOL_BUDGET", budget)]).unwrap().settings.spool;
-    assert_eq!(spool("256 MiB").segment_bytes, 64 << 20);
-    assert_eq!(spool("1 MiB").segment_bytes, 256 << 10);
+    assert_eq!(spool("512 MiB").segment_bytes, 64 << 20);
+    assert_eq!(spool("1 MiB").segment_bytes, 128 << 10);
 }
