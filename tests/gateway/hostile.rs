@@ -1,0 +1,56 @@
+//! What an outsider tried in order to break the contract; each case here once did.
+
+use reqwest::Method;
+use tokio_stream::StreamExt as _;
+use tonic::{Code, codegen::http::uri::PathAndQuery, transport::Endpoint};
+use tonic_prost::ProstCodec;
+use tonic_reflection::pb::v1::{
+    ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
+    server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
+};
+use tonic_types::StatusExt as _;
+use voxgate::proto::{
+    collector::v1::{
+        Respondent, Submission, SubmitRequest, SubmitResponse, SubmitStreamRequest, Value, result,
+        value::Kind,
+    },
+    store::v1::Identity,
+};
+
+use crate::support::{
+    ACME_KEY, Gateway, MailLink, PUBLIC_BASE, Reply, client, collector, nps, nps_message, parameters,
+    score_on, signed_post, voxgate_alone, with_key,
+};
+
+/// One link for a whole mailing, signed once: it names nobody.
+const ONE_FOR_ALL: MailLink<'static> = MailLink { brand: "acme", survey: "support-nps", query: "lang=en" };
+
+#[tokio::test]
+async fn people_who_share_a_signed_link_that_names_nobody_neither_see_nor_change_each_others_answers() {
+    let gateway = Gateway::start().await;
+    let link = ONE_FOR_ALL.signed();
+    for score in ["2", "9"] {
+        let page = gateway.get(&link).await;
+        let key = page.input("key").expect("contract 3: a nonce in each served form");
+        assert!(page.checked("recommend").is_empty(), "nobody's answer is shown to another");
+        gateway.post_form(&link, &[("recommend", score), ("key", &key)]).await.page(200);
+    }
+    let stored = gateway.store().count(2).await;
+    assert!(stored.iter().all(|response| response.identity() == Identity::None), "{stored:?}");
+    let mut scores: Vec<_> = stored.iter().filter_map(|response| score_on(response, "recommend")).collect();
+    scores.sort_unstable();
+    assert_eq!(scores, [2, 9]);
+    assert_eq!(gateway.settled_ledger().await["accepted"], 2);
+}
+
+#[tokio::test]
+async fn a_retry_of_a_form_that_names_nobody_is_known_by_its_key() {
+    let gateway = Gateway::start().await;
+    for _ in 0..2 {
+        let fields = [("recommend", "4"), ("key", "nonce-1")];
+        gateway.post_form(&ONE_FOR_ALL.signed(), &fields).await.page(200);
+    }
+    gateway.store().count(1).await;
+    assert_eq!(gateway.settled_ledger().await["duplicate"], 1);
+}
+
