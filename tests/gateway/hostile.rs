@@ -54,3 +54,30 @@ async fn a_retry_of_a_form_that_names_nobody_is_known_by_its_key() {
     assert_eq!(gateway.settled_ledger().await["duplicate"], 1);
 }
 
+fn submit(submission: Submission) -> tonic::Request<SubmitRequest> {
+    with_key(SubmitRequest { submission: Some(submission) })
+}
+
+fn reason_of(status: &tonic::Status) -> String {
+    status.get_details_error_info().expect("contract 5: unary errors carry ErrorInfo").reason
+}
+
+#[tokio::test]
+async fn a_grpc_value_or_respondent_of_a_kind_that_is_not_known_is_refused_and_not_left_out() {
+    let gateway = Gateway::start().await;
+    let mut client = collector(&gateway);
+    for question in ["recommend", "reason"] {
+        let mut partly = nps_message("t-1", 9);
+        partly.answers.insert("recommend".to_owned(), Value { kind: Some(Kind::Score(9)) });
+        partly.answers.insert(question.to_owned(), Value { kind: None });
+        let status = client.submit(submit(partly)).await.unwrap_err();
+        assert_eq!((status.code(), reason_of(&status).as_str()), (Code::InvalidArgument, "INVALID"));
+    }
+    let mut nobody = nps_message("t-1", 9);
+    nobody.respondent = Some(Respondent { kind: None });
+    let status = client.submit(submit(nobody)).await.unwrap_err();
+    assert_eq!(status.get_details_bad_request().unwrap().field_violations[0].field, "respondent");
+    let ledger = gateway.settled_ledger().await;
+    assert_eq!((&ledger["rejected"], &ledger["appended"]), (&3.into(), &0.into()), "{ledger}");
+}
+
