@@ -9,7 +9,10 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     admin::{self, Admin, AdminEdge, Metrics, Readiness},
     catalog::Catalog,
-    channel::{self, Edge, grpc::Collector},
+    channel::{
+        self, Edge,
+        grpc::{Collector, CollectorServer},
+    },
     clock::Clock,
     config::{self, Loaded, Overrides, Role, Settings, settings},
     forward::{DeadLetters, Forward, ForwardState, StoreAddress},
@@ -343,17 +346,14 @@ async fn serve_grpc(
     bounds: settings::Grpc,
     stop: CancellationToken,
 ) -> Result<(), GrpcError> {
-    use proto::collector::v1::collector_service_server::CollectorServiceServer;
     let (reporter, health) = tonic_health::server::health_reporter();
-    reporter.set_serving::<CollectorServiceServer<Collector>>().await;
+    reporter.set_serving::<CollectorServer>().await;
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
-    let service = CollectorServiceServer::new(collector)
-        .max_decoding_message_size(bounds.message_bytes)
-        .max_encoding_message_size(bounds.message_bytes);
+    let service = CollectorServer::new(collector, &bounds);
     tonic::transport::Server::builder()
         .http2_keepalive_interval(Some(Duration::from_secs(20)))
         .max_concurrent_streams(Some(bounds.streams))

@@ -81,3 +81,46 @@ async fn a_grpc_value_or_respondent_of_a_kind_that_is_not_known_is_refused_and_n
     assert_eq!((&ledger["rejected"], &ledger["appended"]), (&3.into(), &0.into()), "{ledger}");
 }
 
+/// Larger than `[grpc] message_bytes`.
+fn oversized() -> Submission {
+    let mut submission = nps_message("t-2", 9);
+    submission.answers.insert("reason".to_owned(), Value { kind: Some(Kind::Text("x".repeat(200_000))) });
+    submission
+}
+
+#[tokio::test]
+async fn a_grpc_message_that_cannot_be_read_is_refused_with_details_and_booked() {
+    let gateway = Gateway::start().await;
+    let large = collector(&gateway).submit(submit(oversized())).await.unwrap_err();
+    assert_eq!((large.code(), reason_of(&large).as_str()), (Code::InvalidArgument, "TOO_LARGE"));
+
+    // A message of another shape: its first field is a number where a submission should be.
+    let channel = Endpoint::from_shared(gateway.grpc_url()).unwrap().connect().await.unwrap();
+    let mut client = tonic::client::Grpc::new(channel);
+    client.ready().await.unwrap();
+    let path = PathAndQuery::from_static("/voxgate.collector.v1.CollectorService/Submit");
+    let number = voxgate::proto::store::v1::AppendRequest { sequence: 7, records: Vec::new() };
+    let codec = ProstCodec::<_, SubmitResponse>::default();
+    let undecodable = client.unary(with_key(number), path, codec).await.unwrap_err();
+    assert_eq!((undecodable.code(), reason_of(&undecodable).as_str()), (Code::InvalidArgument, "MALFORMED"));
+    let ledger = gateway.settled_ledger().await;
+    assert_eq!((&ledger["received"], &ledger["rejected"]), (&2.into(), &2.into()), "invariant 6: {ledger}");
+}
+
+#[tokio::test]
+async fn a_stream_that_breaks_at_a_message_says_which_bound_it_broke() {
+    let gateway = Gateway::start().await;
+    let item = |sequence, submission| SubmitStreamRequest { sequence, submission: Some(submission) };
+    let (send, receive) = tokio::sync::mpsc::channel(4);
+    let stream = with_key(tokio_stream::wrappers::ReceiverStream::new(receive));
+    send.send(item(1, nps_message("t-1", 9))).await.unwrap();
+    let mut replies = collector(&gateway).submit_stream(stream).await.unwrap().into_inner();
+    let first = replies.next().await.unwrap().unwrap();
+    assert!(matches!(first.results[0].kind, Some(result::Kind::Receipt(_))), "{first:?}");
+    send.send(item(2, oversized())).await.unwrap();
+    let status = replies.next().await.unwrap().unwrap_err();
+    assert_eq!((status.code(), reason_of(&status).as_str()), (Code::InvalidArgument, "TOO_LARGE"));
+    let ledger = gateway.settled_ledger().await;
+    assert_eq!((&ledger["accepted"], &ledger["rejected"]), (&1.into(), &1.into()), "{ledger}");
+}
+

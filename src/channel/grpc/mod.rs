@@ -3,5 +3,6 @@
 mod decode;
 mod render;
 mod service;
+mod unread;
 
-pub use self::service::Collector;
+pub use self::{service::Collector, unread::CollectorServer};
