@@ -324,20 +324,35 @@ fn announce(listener: &str, addr: SocketAddr) {
     tracing::info!(listener, %addr, "listening");
 }
 
+const COLLECTOR_SERVICE: &str = proto::collector::v1::collector_service_server::SERVICE_NAME;
+const STORE_SERVICE: &str = proto::store::v1::store_service_server::SERVICE_NAME;
+
 async fn serve_store(
     listener: TcpListener,
     store: Store,
     key: Option<crate::catalog::Secret>,
     stop: CancellationToken,
-) -> Result<(), tonic::transport::Error> {
+) -> Result<(), GrpcError> {
     let (reporter, health) = tonic_health::server::health_reporter();
-    reporter.set_service_status("voxgate.store.v1.StoreService", tonic_health::ServingStatus::Serving).await;
+    reporter.set_service_status(STORE_SERVICE, tonic_health::ServingStatus::Serving).await;
     tonic::transport::Server::builder()
         .http2_keepalive_interval(Some(Duration::from_secs(20)))
         .add_service(health)
+        .add_service(reflection(STORE_SERVICE).build_v1()?)
+        .add_service(reflection(STORE_SERVICE).build_v1alpha()?)
         .add_service(crate::store::service(store, key))
         .serve_with_incoming_shutdown(incoming(listener), stop.cancelled_owned())
-        .await
+        .await?;
+    Ok(())
+}
+
+/// Reflection names what this listener serves, and no more: each role has its own.
+fn reflection(service: &str) -> tonic_reflection::server::Builder<'static> {
+    tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .with_service_name(service)
+        .with_service_name("grpc.health.v1.Health")
 }
 
 async fn serve_grpc(
@@ -348,18 +363,13 @@ async fn serve_grpc(
 ) -> Result<(), GrpcError> {
     let (reporter, health) = tonic_health::server::health_reporter();
     reporter.set_serving::<CollectorServer>().await;
-    let reflection = || {
-        tonic_reflection::server::Builder::configure()
-            .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
-            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-    };
     let service = CollectorServer::new(collector, &bounds);
     tonic::transport::Server::builder()
         .http2_keepalive_interval(Some(Duration::from_secs(20)))
         .max_concurrent_streams(Some(bounds.streams))
         .add_service(health)
-        .add_service(reflection().build_v1()?)
-        .add_service(reflection().build_v1alpha()?)
+        .add_service(reflection(COLLECTOR_SERVICE).build_v1()?)
+        .add_service(reflection(COLLECTOR_SERVICE).build_v1alpha()?)
         .add_service(service)
         .serve_with_incoming_shutdown(incoming(listener), stop.cancelled_owned())
         .await?;

@@ -124,3 +124,28 @@ async fn a_stream_that_breaks_at_a_message_says_which_bound_it_broke() {
     assert_eq!((&ledger["accepted"], &ledger["rejected"]), (&1.into(), &1.into()), "{ledger}");
 }
 
+#[tokio::test]
+async fn reflection_names_what_each_listener_serves() {
+    let gateway = Gateway::start().await;
+    let services = [
+        (gateway.grpc_url(), "voxgate.collector.v1.CollectorService"),
+        (gateway.store_url(), "voxgate.store.v1.StoreService"),
+    ];
+    for (url, service) in services {
+        let channel = Endpoint::from_shared(url).unwrap().connect_lazy();
+        let mut client = ServerReflectionClient::new(channel);
+        let request = ServerReflectionRequest {
+            host: String::new(),
+            message_request: Some(MessageRequest::ListServices(String::new())),
+        };
+        let mut replies =
+            client.server_reflection_info(tokio_stream::iter([request])).await.unwrap().into_inner();
+        let listed = match replies.next().await.unwrap().unwrap().message_response.unwrap() {
+            MessageResponse::ListServicesResponse(list) => list.service,
+            other => panic!("{other:?}"),
+        };
+        let ours: Vec<_> = listed.iter().filter(|listed| listed.name.starts_with("voxgate.")).collect();
+        assert!(matches!(ours.as_slice(), [only] if only.name == service), "{ours:?}");
+    }
+}
+
