@@ -149,3 +149,18 @@ async fn reflection_names_what_each_listener_serves() {
     }
 }
 
+#[tokio::test]
+async fn an_idempotency_key_that_cannot_be_read_is_refused_and_one_in_utf8_is_a_key() {
+    let gateway = Gateway::start().await;
+    let send = async |key: &[u8], score| {
+        let request = gateway.request(Method::POST, "/v1/responses").bearer_auth(ACME_KEY);
+        let key = reqwest::header::HeaderValue::from_bytes(key).unwrap();
+        Reply::of(request.header("idempotency-key", key).json(&nps("t-1", score))).await
+    };
+    let problem = send(b"schl\xfcssel", 9).await.problem(422, "invalid");
+    assert_eq!(problem["errors"][0]["pointer"], "/key");
+    send("schlüssel".as_bytes(), 9).await.receipt(201, "accepted");
+    send("schlüssel".as_bytes(), 9).await.receipt(200, "duplicate");
+    send("schlüssel".as_bytes(), 3).await.problem(422, "idempotency_key_reused");
+}
+
