@@ -164,3 +164,13 @@ async fn an_idempotency_key_that_cannot_be_read_is_refused_and_one_in_utf8_is_a_
     send("schlüssel".as_bytes(), 3).await.problem(422, "idempotency_key_reused");
 }
 
+#[tokio::test]
+async fn content_codings_are_named_in_any_case() {
+    let gateway = Gateway::start().await;
+    for (coding, status) in [("Identity", 201), ("GZIP", 415)] {
+        let request = gateway.request(Method::POST, "/v1/responses").bearer_auth(ACME_KEY);
+        let reply = Reply::of(request.header("content-encoding", coding).json(&nps(coding, 9))).await;
+        assert_eq!(reply.status, status, "{coding}: {}", reply.text);
+    }
+}
+
