@@ -174,3 +174,35 @@ async fn content_codings_are_named_in_any_case() {
     }
 }
 
+#[tokio::test]
+async fn telephony_gets_twiml_whatever_it_asks_for() {
+    let gateway = Gateway::start().await;
+    let methods = [Method::GET, Method::PUT];
+    let paths = ["/ivr/twilio/acme", "/ivr/twilio/acme/%ff", "/ivr/twilio/acme/support-nps/more"];
+    let mut replies = Vec::new();
+    for method in methods {
+        let reply = Reply::of(gateway.request(method, "/ivr/twilio/acme/support-nps")).await;
+        assert_eq!((reply.status, reply.header("allow")), (405, "POST"));
+        replies.push(reply);
+    }
+    for path in paths {
+        let to = format!("{PUBLIC_BASE}{path}").parse().unwrap();
+        let fields = parameters("CA1", "+41446681800");
+        let reply = signed_post(&gateway, &to, &fields, "dev-twilio-token").await;
+        assert!(matches!(reply.status, 400 | 404), "{path}: {}", reply.status);
+        replies.push(reply);
+    }
+    for reply in replies {
+        assert!(reply.header("content-type").starts_with("text/xml"), "contract 4: {}", reply.text);
+        assert!(reply.text.ends_with("<Response/>"), "{}", reply.text);
+    }
+}
+
+#[tokio::test]
+async fn a_person_whose_path_cannot_be_read_gets_a_page() {
+    let gateway = Gateway::start().await;
+    for path in ["/r/%zz", "/f/%ff/support-nps", "/r/a/b/c", "/m/acme"] {
+        gateway.get(path).await.page(404);
+    }
+}
+
