@@ -206,3 +206,14 @@ async fn a_person_whose_path_cannot_be_read_gets_a_page() {
     }
 }
 
+#[tokio::test]
+async fn the_time_of_a_phone_event_is_called_by_its_name() {
+    let gateway = Gateway::start().await;
+    let event = serde_json::json!({
+        "brand": "acme", "survey": "support-nps", "call_id": "c-1", "question": "recommend", "digits": "9",
+        "at": "2999-01-01T00:00:00Z",
+    });
+    let problem = gateway.post_json("/v1/ivr/events", &event).await.problem(422, "invalid");
+    assert_eq!(problem["errors"][0]["pointer"], "/at", "{problem}");
+}
+
