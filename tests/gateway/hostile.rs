@@ -22,6 +22,9 @@ use crate::support::{
     score_on, signed_post, voxgate_alone, with_key,
 };
 
+/// The token of the admin listener of every test's gateway.
+const ADMIN_TOKEN: &str = "admin-token-of-the-tests";
+
 /// One link for a whole mailing, signed once: it names nobody.
 const ONE_FOR_ALL: MailLink<'static> = MailLink { brand: "acme", survey: "support-nps", query: "lang=en" };
 
@@ -215,5 +218,16 @@ async fn the_time_of_a_phone_event_is_called_by_its_name() {
     });
     let problem = gateway.post_json("/v1/ivr/events", &event).await.problem(422, "invalid");
     assert_eq!(problem["errors"][0]["pointer"], "/at", "{problem}");
+}
+
+#[tokio::test]
+async fn the_scheme_of_the_admin_token_is_named_in_any_case() {
+    let gateway = Gateway::start().await;
+    let url = format!("{}/reload", gateway.admin_url());
+    for (authorization, status) in [("bearer", 200), ("Basic", 401)] {
+        let value = format!("{authorization} {}", ADMIN_TOKEN);
+        let request = client().post(&url).header("authorization", value);
+        assert_eq!(Reply::of(request).await.status, status, "{authorization}");
+    }
 }
 
