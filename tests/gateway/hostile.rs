@@ -231,3 +231,18 @@ async fn the_scheme_of_the_admin_token_is_named_in_any_case() {
     }
 }
 
+#[test]
+fn a_command_line_that_cannot_be_read_ends_with_64() {
+    for wrong in [&["serve", "--nope"][..], &["serve", "--role", "boss"], &["frobnicate"]] {
+        assert_eq!(voxgate_alone(wrong).code, Some(64), "{wrong:?}");
+    }
+    // The configuration's directory stands before the action or after it; 64 is of the directory that is not there.
+    for right in
+        [["quarantine", "list", "--config", "nowhere"], ["quarantine", "--config", "nowhere", "list"]]
+    {
+        assert!(voxgate_alone(&right).stderr.contains("nowhere: is no directory"), "{right:?}");
+    }
+    for right in ["--help", "--version"] {
+        assert_eq!(voxgate_alone(&[right]).code, Some(0), "{right}");
+    }
+}
