@@ -27,7 +27,6 @@ pub(crate) use self::client::endpoint;
 pub(crate) use self::{
     auth::Auth,
     client::{Client, ConnectError, IDENTITY_KEY_METADATA, connect},
-    grpc::Service,
     hash::RecordHash,
     serve::serve,
     sqlite::OpenError,
