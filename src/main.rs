@@ -2,10 +2,8 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
 fn main() -> ExitCode {
     // The provider of all TLS in the process; a second one installed elsewhere would be as good.
     drop(rustls::crypto::ring::default_provider().install_default());
-    voxgate::command::run(voxgate::command::Cli::parse())
+    voxgate::command::Cli::read().map_or_else(|code| code, voxgate::command::run)
 }

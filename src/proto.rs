@@ -26,3 +26,23 @@ pub mod store {
 
 /// The contracts' descriptors, for server reflection.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/voxgate_descriptors.bin"));
+
+/// Reflection that names one service and health: each listener tells what it serves, and no more.
+pub(crate) fn reflection(service: &str) -> tonic_reflection::server::Builder<'static> {
+    tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .with_service_name(service)
+        .with_service_name("grpc.health.v1.Health")
+}
+
+/// Why a listener ended before it was told to.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ServeError {
+    /// The transport failed.
+    #[error(transparent)]
+    Transport(#[from] tonic::transport::Error),
+    /// The descriptors cannot be read.
+    #[error(transparent)]
+    Reflection(#[from] tonic_reflection::server::Error),
+}

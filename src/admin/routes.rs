@@ -71,7 +71,9 @@ async fn write(admin: &Admin, path: &str, query: Option<&str>) -> Reply {
 
 fn may_write(admin: &Admin, request: &Request<Incoming>) -> bool {
     let presented = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let presented = presented.and_then(|value| value.strip_prefix("Bearer "));
+    let presented = presented.and_then(|value| value.split_once(' '));
+    let presented =
+        presented.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, it)| it.trim());
     matches!((&admin.token, presented), (Some(token), Some(presented)) if token.matches(presented))
 }
 

@@ -24,6 +24,9 @@ use crate::{
     lifecycle::Failure,
 };
 
+/// The exit code of a command line that cannot be read.
+const USAGE: u8 = 64;
+
 /// The front door for customer feedback: every answer on disk before it is thanked for, counted once.
 #[derive(Debug, Parser)]
 #[command(name = "voxgate", version, max_term_width = 100, args_conflicts_with_subcommands = true)]
@@ -50,6 +53,7 @@ enum Command {
     /// Print stored responses
     Export(ask_store::From<export::ExportArgs>),
     /// List, show, release or discard held answers
+    #[command(mut_arg("dir", |config| config.global(true)))]
     Quarantine(ask_store::From<quarantine::QuarantineArgs>),
     /// Forget a person everywhere
     Erase(ask_store::From<erase::EraseArgs>),
@@ -86,6 +90,21 @@ impl ConfigDir {
             Failure::Configuration(format!(
                 "{problems}\n{count} problem(s) in the configuration; nothing was started"
             ))
+        })
+    }
+}
+
+impl Cli {
+    /// Reads what was typed. Help and version are printed and end with 0; a mistake ends as a wrong configuration does
+    /// (`EX_USAGE` of sysexits.h).
+    ///
+    /// # Errors
+    /// The exit code, when there is nothing to run; what to say has been said.
+    pub fn read() -> Result<Self, ExitCode> {
+        Self::try_parse().map_err(|error| {
+            // Nothing is left to do when even stderr is gone.
+            drop(error.print());
+            if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS }
         })
     }
 }

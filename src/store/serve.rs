@@ -1,16 +1,16 @@
-//! The store's listener, with health.
+//! The store's listener, with health and reflection.
 
 use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tonic::{
-    server::NamedService,
-    transport::{Error, Server, server::TcpIncoming},
-};
+use tonic::transport::{Server, server::TcpIncoming};
 
-use super::{Service, Store, grpc};
-use crate::{catalog::Secret, proto::store::v1::store_service_server::StoreServiceServer};
+use super::{Store, grpc};
+use crate::{
+    catalog::Secret,
+    proto::{ServeError, reflection, store::v1::store_service_server::SERVICE_NAME},
+};
 
 /// Finds peers that are gone.
 const KEEPALIVE: Duration = Duration::from_secs(20);
@@ -24,17 +24,19 @@ pub(crate) async fn serve(
     store: Store,
     key: Option<Secret>,
     stop: CancellationToken,
-) -> Result<(), Error> {
+) -> Result<(), ServeError> {
     let (reporter, health) = tonic_health::server::health_reporter();
-    let name = <StoreServiceServer<Service> as NamedService>::NAME;
-    reporter.set_service_status(name, tonic_health::ServingStatus::Serving).await;
+    reporter.set_service_status(SERVICE_NAME, tonic_health::ServingStatus::Serving).await;
     Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
         .add_service(health)
+        .add_service(reflection(SERVICE_NAME).build_v1()?)
+        .add_service(reflection(SERVICE_NAME).build_v1alpha()?)
         .add_service(grpc::service(store, key))
         .serve_with_incoming_shutdown(
             TcpIncoming::from(listener).with_nodelay(Some(true)),
             stop.cancelled_owned(),
         )
-        .await
+        .await?;
+    Ok(())
 }

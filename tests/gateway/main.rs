@@ -22,6 +22,7 @@ mod channel_mail_tool;
 mod channel_twilio;
 mod commands;
 mod dead_letters;
+mod hostile;
 mod identity;
 mod lifecycle;
 mod limits;

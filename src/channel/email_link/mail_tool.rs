@@ -1,7 +1,8 @@
 //! Links that a mail tool builds from its own templates, and how they are signed.
 //!
 //! `sig` is the lower hex HMAC-SHA256, keyed by a link secret of the brand, of `{brand}/{survey}?` and the raw query
-//! before `&sig=`. Trackers that mail tools put behind it change nothing. A link without `sig` proves nothing.
+//! before `&sig=`. Trackers that mail tools put behind it change nothing. A link without `sig` proves nothing, and neither
+//! does one that does not name whose answer it is: the form's own key is the identity then.
 
 use std::net::IpAddr;
 
@@ -48,6 +49,10 @@ impl MailToolLink<'_> {
                 let problems = references.err().into_iter().flatten().chain(expires.err());
                 return Err(Refusal::invalid(problems.collect()));
             }
+        }
+        if !invitation.is_identified() {
+            // One link for a whole mailing: its signature is everybody's, and none of them may see or change another's.
+            invitation.proof = Proof::Nobody { source: self.source };
         }
         invitation.locale = fields.get("lang").and_then(Language::parse);
         Ok(invitation)

@@ -149,8 +149,19 @@ async fn a_score_in_a_mail_tools_link_is_not_under_its_signature() {
     let page = desk.open(&address.replace("nps?", "nps/7?"), "en").await;
     assert!(page.html.contains("value=\"7\" checked"));
     assert!(page.html.contains("action=\"../support-nps?interaction=t-1&#38;sig="), "{}", page.html);
-    let bare = signed("acme/support-nps", "", "first-link-secret");
-    assert!(matches!(given(&desk, &bare, "recommend=9").await.unwrap().proof, Proof::Link { .. }));
+}
+
+#[tokio::test]
+async fn a_signed_link_that_names_nobody_proves_nothing() {
+    let desk = Desk::default();
+    for (query, proves) in
+        [("", false), ("lang=de", false), ("respondent=crm-1", false), ("interaction=t-1", true)]
+    {
+        let link = signed("acme/support-nps", query, "first-link-secret");
+        let given = given(&desk, &link, "recommend=9").await.unwrap();
+        assert_eq!(matches!(given.proof, Proof::Link { .. }), proves, "{query}");
+        assert_eq!(given.key.is_none(), proves, "{query}: else the form's key is the identity");
+    }
 }
 
 #[tokio::test]

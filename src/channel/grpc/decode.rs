@@ -32,8 +32,7 @@ pub(super) fn decode(message: wire::Submission, key: &Arc<ApiKey>, identity_key:
     });
     submission.answered =
         message.answered_at.as_ref().map_or(Answered::Now, |at| Answered::At(Timestamp::from_proto(at)));
-    submission.answers =
-        message.answers.into_iter().filter_map(|(id, value)| Some((id, given(value.kind?)))).collect();
+    submission.answers = message.answers.into_iter().map(|(id, value)| (id, given(value.kind))).collect();
     submission.attributes = message.attributes;
     submission.test = message.test;
     submission.key =
@@ -73,7 +72,12 @@ fn respondent(
     problems: &mut Vec<Problem>,
 ) -> Option<Respondent> {
     use wire::respondent::Kind;
-    let (kind, text) = match respondent.kind? {
+    let Some(kind) = respondent.kind else {
+        let detail = "must name the person, by `ref`, `email` or `phone`";
+        problems.push(Problem::new("/respondent", Reason::BadContact, detail));
+        return None;
+    };
+    let (kind, text) = match kind {
         Kind::Ref(text) => ("ref", text),
         Kind::Email(text) => ("email", text),
         Kind::Phone(text) => ("phone", text),
@@ -87,10 +91,12 @@ fn subject(subject: &wire::Subject, problems: &mut Vec<Problem>) -> Option<Subje
     Some(Subject { kind: kind?, reference: reference? })
 }
 
-fn given(kind: wire::value::Kind) -> Given {
+/// A value of no kind that we know is refused: a newer client's answer must not be dropped with an OK.
+fn given(kind: Option<wire::value::Kind>) -> Given {
     match kind {
-        wire::value::Kind::Score(score) => Given::Whole(score.into()),
-        wire::value::Kind::Text(text) => Given::Text(text),
-        wire::value::Kind::Choice(choice) => Given::Choice(choice),
+        Some(wire::value::Kind::Score(score)) => Given::Whole(score.into()),
+        Some(wire::value::Kind::Text(text)) => Given::Text(text),
+        Some(wire::value::Kind::Choice(choice)) => Given::Choice(choice),
+        None => Given::Other("an empty value"),
     }
 }

@@ -4,5 +4,6 @@ mod decode;
 mod render;
 mod serve;
 mod service;
+mod unread;
 
 pub(crate) use self::{serve::serve, service::Collector};

@@ -2,7 +2,7 @@
 
 use std::{pin::Pin, sync::Arc};
 
-use futures_util::{Stream, StreamExt, stream};
+use futures_util::{Stream, StreamExt, future, stream};
 use tonic::{Request, Response, Status, Streaming, metadata::MetadataMap};
 
 use super::{decode::decode, render};
@@ -30,6 +30,10 @@ impl Collector {
         Self(edge)
     }
 
+    pub(super) const fn edge(&self) -> &Edge {
+        &self.0
+    }
+
     fn authorize(&self, metadata: &MetadataMap) -> Result<Arc<ApiKey>, Status> {
         let authorization = metadata.get("authorization").and_then(|value| value.to_str().ok());
         authorize(&self.0.catalog.load(), authorization, Action::Submit)
@@ -49,7 +53,8 @@ impl Collector {
         request: Result<SubmitStreamRequest, Status>,
         key: Arc<ApiKey>,
     ) -> Result<ItemResult, Status> {
-        let SubmitStreamRequest { sequence, submission } = request?;
+        let SubmitStreamRequest { sequence, submission } =
+            request.map_err(|status| self.unread(&status).unwrap_or(status))?;
         let kind = match self.take(submission, &key).await {
             Ok(receipt) => result::Kind::Receipt(render::receipt(&receipt)),
             Err(refusal) => result::Kind::Error(render::item_error(&refusal)),
@@ -78,14 +83,22 @@ impl CollectorService for Collector {
         let key = self.authorize(request.metadata())?;
         let collector = self.clone();
         let in_flight = self.0.settings.grpc.in_flight;
-        let results = request
-            .into_inner()
+        let results = until_broken(request.into_inner())
             .map(move |item| collector.clone().item(item, Arc::clone(&key)))
             .buffer_unordered(in_flight)
             .ready_chunks(RESULTS_TOGETHER)
             .flat_map(|ready| stream::iter(together(ready)));
         Ok(Response::new(Box::pin(results)))
     }
+}
+
+/// Ends after the first message that cannot be read: nobody knows where the next one begins.
+fn until_broken<T>(items: impl Stream<Item = Result<T, Status>>) -> impl Stream<Item = Result<T, Status>> {
+    items.scan(false, |broken, item| {
+        let item = (!*broken).then_some(item);
+        *broken |= matches!(item, Some(Err(_)));
+        future::ready(item)
+    })
 }
 
 /// One message for the results, then the error that ended the stream, if one did.

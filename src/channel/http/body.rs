@@ -20,7 +20,8 @@ pub(super) async fn read(
     bytes: usize,
     timeout: Duration,
 ) -> Result<Bytes, Refusal> {
-    let encoded = headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity");
+    let is_identity = |encoding: &http::HeaderValue| encoding.as_bytes().eq_ignore_ascii_case(b"identity");
+    let encoded = headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| !is_identity(encoding));
     if encoded {
         let detail = "send the body as it is: Content-Encoding is not taken";
         return Err(Refusal::new(Reason::UnsupportedMediaType, detail));

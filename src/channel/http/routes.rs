@@ -1,10 +1,12 @@
 //! The table of routes.
 
-use http::Method;
+use std::net::IpAddr;
 
-use super::{Reply, Request, allow, doors};
+use http::{Method, request::Parts};
+
+use super::{Reply, Request, TraceId, allow, doors};
 use crate::{
-    channel::{Edge, chat_widget, json},
+    channel::{Edge, chat_widget, ivr, json},
     outcome::{Reason, Refusal},
 };
 
@@ -52,33 +54,55 @@ impl<'a> Route<'a> {
 
 /// Answers a request, within the time a request may take.
 pub(super) async fn answer(edge: &Edge, request: Request) -> Reply {
-    let trace = request.trace.clone();
-    match tokio::time::timeout(edge.settings.http.request_timeout, dispatch(edge, request)).await {
+    let asker = Asker::of(&request);
+    match tokio::time::timeout(edge.settings.http.request_timeout, dispatch(edge, request, &asker)).await {
         Ok(reply) => reply,
-        Err(_) => json::problem(
-            &Refusal::new(Reason::Busy, "the gateway did not answer in time; try again"),
-            &trace,
-        ),
+        Err(_) => {
+            asker.refuse(edge, &Refusal::new(Reason::Busy, "the gateway did not answer in time; try again"))
+        }
     }
 }
 
-async fn dispatch(edge: &Edge, request: Request) -> Reply {
+async fn dispatch(edge: &Edge, request: Request, asker: &Asker) -> Reply {
     let path = request.parts.uri.path().to_owned();
     let segments = match Request::segments(&path) {
         Ok(segments) => segments,
-        Err(_) if is_page(&path) => return doors::no_page(edge, &request),
-        Err(refusal) => return json::problem(&refusal, &request.trace),
+        Err(_) if matches!(asker, Asker::Person { .. }) => return asker.refuse(edge, &nowhere()),
+        Err(refusal) => return asker.refuse(edge, &refusal),
     };
     let segments: Vec<&str> = segments.iter().map(AsRef::as_ref).collect();
-    let Some(route) = Route::of(&segments) else {
-        return if is_page(&path) { doors::no_page(edge, &request) } else { not_found(&request) };
-    };
+    let Some(route) = Route::of(&segments) else { return asker.refuse(edge, &nowhere()) };
     match *request.method() {
         Method::GET | Method::HEAD => get(edge, request, route).await,
         Method::POST => post(edge, request, route).await,
         Method::OPTIONS if route == Route::Beacon => doors::preflight(edge, &request),
         Method::OPTIONS => allow(super::no_content(), route.methods()),
         _ => wrong_method(&request, route),
+    }
+}
+
+/// Who hears of a refusal that no channel made: each in its own dialect.
+enum Asker {
+    Person { head: Box<Parts>, source: IpAddr },
+    Caller,
+    Program { trace: TraceId },
+}
+
+impl Asker {
+    fn of(request: &Request) -> Self {
+        let path = request.parts.uri.path();
+        if ["/r/", "/m/", "/f/", "/u/"].iter().any(|prefix| path.starts_with(prefix)) {
+            return Self::Person { head: Box::new(request.parts.clone()), source: request.source };
+        }
+        if path.starts_with("/ivr/") { Self::Caller } else { Self::Program { trace: request.trace.clone() } }
+    }
+
+    fn refuse(&self, edge: &Edge, refusal: &Refusal) -> Reply {
+        match self {
+            Self::Person { head, source } => doors::refused_page(edge, head, *source, refusal),
+            Self::Caller => ivr::twilio::unread(refusal),
+            Self::Program { trace } => json::problem(refusal, trace),
+        }
     }
 }
 
@@ -107,16 +131,15 @@ async fn post(edge: &Edge, request: Request, route: Route<'_>) -> Reply {
     }
 }
 
-/// Whether a person may have opened it.
-fn is_page(path: &str) -> bool {
-    ["/r/", "/m/", "/f/", "/u/"].iter().any(|prefix| path.starts_with(prefix))
-}
-
-fn not_found(request: &Request) -> Reply {
-    json::problem(&Refusal::new(Reason::NotFound, "there is nothing at this path"), &request.trace)
+fn nowhere() -> Refusal {
+    Refusal::new(Reason::NotFound, "there is nothing at this path")
 }
 
 fn wrong_method(request: &Request, route: Route<'_>) -> Reply {
     let refusal = Refusal::new(Reason::MethodNotAllowed, format!("this route takes {}", route.methods()));
-    allow(json::problem(&refusal, &request.trace), route.methods())
+    let reply = match route {
+        Route::Twilio { .. } => ivr::twilio::unread(&refusal),
+        _ => json::problem(&refusal, &request.trace),
+    };
+    allow(reply, route.methods())
 }

@@ -77,8 +77,17 @@ where
         true => None,
         false => following(survey, question, score).map(|next| event.words(next, survey, brand)),
     };
-    let receipt = submit(event.submission(question, given)).await?;
+    let submitted = submit(event.submission(question, given)).await;
+    let receipt = submitted.map_err(in_our_words)?;
     Ok(Taken { receipt: Some(receipt), next })
+}
+
+/// What intake calls `answered_at` is `at` in an event.
+fn in_our_words(mut refusal: Refusal) -> Refusal {
+    for problem in refusal.problems.iter_mut().filter(|problem| problem.pointer == "/answered_at") {
+        problem.pointer = "/at".to_owned();
+    }
+    refusal
 }
 
 /// Counts a refusal of what never became a submission.

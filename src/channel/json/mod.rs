@@ -24,7 +24,7 @@ use super::{
 use crate::{
     catalog::{Action, ApiKey},
     intake::Proof,
-    outcome::{Reason, Receipt, Refusal},
+    outcome::{Problem, Reason, Receipt, Refusal},
     survey::Channel,
 };
 
@@ -40,7 +40,7 @@ async fn take(edge: &Edge, request: Request) -> Result<Receipt, Refusal> {
     let refuse = |refusal| edge.intake.refuse(Channel::Api, None, refusal);
     let key = program(edge, &request, Action::Submit).map_err(refuse)?;
     let refuse = |refusal| edge.intake.refuse(Channel::Api, Some(&key.brand), refusal);
-    let idempotency_key = request.header(&IDEMPOTENCY_KEY).map(unquoted);
+    let idempotency_key = idempotency_key(&request).map_err(refuse)?;
     let extras = Extras { idempotency_key, target_is_known: false };
     json_body(&request, &["application/json"]).map_err(refuse)?;
     let (_, body) = request.read(edge.settings.http.body_bytes, &edge.settings.http).await.map_err(refuse)?;
@@ -92,6 +92,16 @@ pub(crate) fn finish(result: Result<Receipt, Refusal>, trace: &TraceId) -> Reply
         Ok(taken) => receipt(&taken),
         Err(refusal) => problem(&refusal, trace),
     }
+}
+
+/// The `Idempotency-Key` header. One that cannot be read is refused: whoever sends a key relies on it.
+fn idempotency_key(request: &Request) -> Result<Option<String>, Refusal> {
+    let Some(value) = request.parts.headers.get(&IDEMPOTENCY_KEY) else { return Ok(None) };
+    let unreadable = |_| {
+        let detail = "the Idempotency-Key header must be UTF-8; best is a UUID";
+        Refusal::invalid(vec![Problem::new("/key", Reason::BadKey, detail)])
+    };
+    std::str::from_utf8(value.as_bytes()).map(|text| Some(unquoted(text))).map_err(unreadable)
 }
 
 /// The draft wants a quoted string (sf-string); many clients send it bare.

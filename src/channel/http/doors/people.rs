@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use http::{Method, request::Parts};
+use http::request::Parts;
 
 use crate::{
     catalog::Catalog,
@@ -13,7 +13,7 @@ use crate::{
         site_form,
     },
     intake::Submission,
-    outcome::{Reason, Receipt, Refusal},
+    outcome::{Receipt, Refusal},
     survey::Channel,
 };
 
@@ -50,16 +50,15 @@ pub(in crate::channel::http) async fn link_post(edge: &Edge, request: Request) -
     }
 }
 
-/// A path that leads nowhere, opened by a person.
-pub(in crate::channel::http) fn no_page(edge: &Edge, request: &Request) -> Reply {
+/// What a person sees of a refusal that neither of their channels made.
+pub(in crate::channel::http) fn refused_page(
+    edge: &Edge,
+    head: &Parts,
+    source: IpAddr,
+    refusal: &Refusal,
+) -> Reply {
     let catalog = edge.catalog.load_full();
-    let mut refusal = Refusal::new(Reason::NotFound, "there is no such page");
-    if *request.method() == Method::POST {
-        let channel =
-            if request.parts.uri.path().starts_with("/f/") { Channel::Form } else { Channel::Email };
-        refusal = edge.intake.refuse(channel, None, refusal);
-    }
-    page::refused(&context(edge, &catalog), &visit(&request.parts, request.source), None, &refusal)
+    page::refused(&context(edge, &catalog), &visit(head, source), None, refusal)
 }
 
 /// `GET /f/…`.

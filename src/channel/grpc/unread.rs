@@ -1,0 +1,82 @@
+//! Messages that cannot be read: too large, or no protobuf. tonic refuses them before the service sees them, with codes
+//! of its own, without details and past the books; here they end as every other refusal does.
+
+use std::{
+    convert::Infallible,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use http::{Request, Response};
+use tonic::{Code, Status, body::Body, codegen::Service, server::NamedService};
+
+use super::{Collector, render};
+use crate::{
+    config::settings,
+    outcome::{Reason, Refusal},
+    proto::collector::v1::collector_service_server::{CollectorServiceServer, SERVICE_NAME},
+    survey::Channel,
+};
+
+/// The collector as it is served.
+#[derive(Clone, Debug)]
+pub(super) struct CollectorServer {
+    collector: Collector,
+    inner: CollectorServiceServer<Collector>,
+}
+
+impl CollectorServer {
+    /// Serves a collector within the bounds of the configuration.
+    pub(super) fn new(collector: Collector, bounds: &settings::Grpc) -> Self {
+        let inner = CollectorServiceServer::new(collector.clone())
+            .max_decoding_message_size(bounds.message_bytes)
+            .max_encoding_message_size(bounds.message_bytes);
+        Self { collector, inner }
+    }
+}
+
+impl NamedService for CollectorServer {
+    const NAME: &'static str = SERVICE_NAME;
+}
+
+impl Service<Request<Body>> for CollectorServer {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let reply = self.inner.call(request);
+        let collector = self.collector.clone();
+        Box::pin(async move {
+            let reply = reply.await?;
+            // Only a reply that is nothing but a refusal has its status in the head.
+            let status = Status::from_header_map(reply.headers());
+            Ok(match status.and_then(|status| collector.unread(&status)) {
+                Some(status) => status.into_http(),
+                None => reply,
+            })
+        })
+    }
+}
+
+impl Collector {
+    /// The refusal, booked, of a message that tonic could not read; none when the status says something else. Ours are
+    /// known by their details.
+    pub(super) fn unread(&self, status: &Status) -> Option<Status> {
+        let refusal = match status.code() {
+            _ if !status.details().is_empty() => return None,
+            Code::OutOfRange => {
+                let bytes = self.edge().settings.grpc.message_bytes;
+                Refusal::new(Reason::TooLarge, format!("a message must be at most {bytes} bytes"))
+            }
+            Code::Internal => Refusal::new(Reason::Malformed, "the message cannot be decoded"),
+            _ => return None,
+        };
+        Some(render::status(&self.edge().intake.refuse(Channel::Api, None, refusal)))
+    }
+}
