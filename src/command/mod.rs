@@ -53,7 +53,6 @@ enum Command {
     /// Print stored responses
     Export(ask_store::From<export::ExportArgs>),
     /// List, show, release or discard held answers
-    #[command(mut_arg("dir", |config| config.global(true)))]
     Quarantine(ask_store::From<quarantine::QuarantineArgs>),
     /// Forget a person everywhere
     Erase(ask_store::From<erase::EraseArgs>),

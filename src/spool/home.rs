@@ -49,7 +49,7 @@ impl OpenError {
 /// A locked data directory; the lock goes with it, also when the process is killed.
 #[derive(Debug)]
 pub(super) struct Home {
-    _lock: File,
+    lock: File,
 }
 
 impl Home {
@@ -69,7 +69,17 @@ impl Home {
             Err(TryLockError::Error(source)) => return Err(OpenError::io("lock", &path)(source)),
         }
         check_version(data)?;
-        Ok(Self { _lock: lock })
+        Ok(Self { lock })
+    }
+}
+
+impl Drop for Home {
+    /// Closing the file is not enough while another thread starts a process: until that one's `exec` it holds the file
+    /// too, and the lock with it.
+    fn drop(&mut self) {
+        if let Err(error) = self.lock.unlock() {
+            tracing::warn!(%error, "the lock of the data directory could not be given back");
+        }
     }
 }
 

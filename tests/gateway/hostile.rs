@@ -206,7 +206,10 @@ async fn a_person_whose_path_cannot_be_read_gets_a_page() {
     let gateway = Gateway::start().await;
     for path in ["/r/%zz", "/f/%ff/support-nps", "/r/a/b/c", "/m/acme"] {
         gateway.get(path).await.page(404);
+        gateway.post_form(path, &[("recommend", "9")]).await.page(404);
     }
+    let ledger = gateway.settled_ledger().await;
+    assert_eq!((&ledger["received"], &ledger["rejected"]), (&4.into(), &4.into()), "invariant 6: {ledger}");
 }
 
 #[tokio::test]

@@ -67,11 +67,10 @@ async fn dispatch(edge: &Edge, request: Request, asker: &Asker) -> Reply {
     let path = request.parts.uri.path().to_owned();
     let segments = match Request::segments(&path) {
         Ok(segments) => segments,
-        Err(_) if matches!(asker, Asker::Person { .. }) => return asker.refuse(edge, &nowhere()),
-        Err(refusal) => return asker.refuse(edge, &refusal),
+        Err(refusal) => return asker.lost(edge, &refusal),
     };
     let segments: Vec<&str> = segments.iter().map(AsRef::as_ref).collect();
-    let Some(route) = Route::of(&segments) else { return asker.refuse(edge, &nowhere()) };
+    let Some(route) = Route::of(&segments) else { return asker.lost(edge, &nowhere()) };
     match *request.method() {
         Method::GET | Method::HEAD => get(edge, request, route).await,
         Method::POST => post(edge, request, route).await,
@@ -95,6 +94,14 @@ impl Asker {
             return Self::Person { head: Box::new(request.parts.clone()), source: request.source };
         }
         if path.starts_with("/ivr/") { Self::Caller } else { Self::Program { trace: request.trace.clone() } }
+    }
+
+    /// The path leads nowhere. A person need not know that it may be misspelt.
+    fn lost(&self, edge: &Edge, refusal: &Refusal) -> Reply {
+        match self {
+            Self::Person { head, source } => doors::no_page(edge, head, *source),
+            _ => self.refuse(edge, refusal),
+        }
     }
 
     fn refuse(&self, edge: &Edge, refusal: &Refusal) -> Reply {

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use http::request::Parts;
+use http::{Method, request::Parts};
 
 use crate::{
     catalog::Catalog,
@@ -13,7 +13,7 @@ use crate::{
         site_form,
     },
     intake::Submission,
-    outcome::{Receipt, Refusal},
+    outcome::{Reason, Receipt, Refusal},
     survey::Channel,
 };
 
@@ -48,6 +48,16 @@ pub(in crate::channel::http) async fn link_post(edge: &Edge, request: Request) -
             email_link::refused(&context, &visit(&head, source), &refusal)
         }
     }
+}
+
+/// A path that leads nowhere, opened by a person.
+pub(in crate::channel::http) fn no_page(edge: &Edge, head: &Parts, source: IpAddr) -> Reply {
+    let mut refusal = Refusal::new(Reason::NotFound, "there is no such page");
+    if head.method == Method::POST {
+        let channel = if head.uri.path().starts_with("/f/") { Channel::Form } else { Channel::Email };
+        refusal = edge.intake.refuse(channel, None, refusal);
+    }
+    refused_page(edge, head, source, &refusal)
 }
 
 /// What a person sees of a refusal that neither of their channels made.
