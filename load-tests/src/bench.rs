@@ -19,9 +19,6 @@ use crate::{
     scenario::{Bench, Floor, Scenario},
 };
 
-/// Writes that the disk's figure is measured by, in each round.
-const SYNCS: u64 = 300;
-
 /// Tells whoever waits how far it is.
 pub(crate) fn say(line: &str) {
     // Without a terminal to tell there is nobody to tell it to.
@@ -65,7 +62,7 @@ async fn measure(plan: &Plan, cores: &Cores) -> anyhow::Result<BTreeMap<&'static
     let wanted = |name: &str| name.contains(&plan.only);
     let mut figures = BTreeMap::new();
     if wanted("fdatasync_p50_us") {
-        figures.insert("fdatasync_p50_us", disk::fdatasync_p50_us(&plan.work, plan.rounds, SYNCS)?);
+        figures.insert("fdatasync_p50_us", disk::fdatasync_p50_us(&plan.work, plan.rounds, plan.syncs)?);
     }
     let floor = Floor::start(plan, cores).await?;
     for scenario in Scenario::ALL {

@@ -67,9 +67,16 @@ pub(crate) struct Plan {
     /// Links made for a round of `email_post`: it ends when they are used up.
     #[arg(long, default_value_t = 60_000, value_parser = clap::value_parser!(u64).range(1..))]
     links: u64,
+    /// Answers a day that the claims are sized for. At the gateway's default a bench opens a bucket with nearly every
+    /// answer, which is the dear end; at 10000 its buckets fill as those of a gateway do that has the volume it expects.
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..))]
+    answers_per_day: u64,
     /// Claims made to measure Redis's memory.
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(64..))]
     claims: u64,
+    /// Writes of a round that the disk is measured by.
+    #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..))]
+    syncs: u64,
     /// Only the scenarios whose name holds this.
     #[arg(long, default_value = "")]
     only: String,

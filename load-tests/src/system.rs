@@ -21,9 +21,6 @@ use crate::{
     redis::Redis,
 };
 
-/// The volume that claims are sized for, unless a scenario says otherwise: the default of the gateway.
-pub(crate) const ANSWERS_PER_DAY: u64 = 1_000_000;
-
 /// A running gateway with all it needs.
 #[derive(Debug)]
 pub(crate) struct System {

@@ -39,8 +39,8 @@ fn bench(config: &Path, work: &Path, arguments: &[&str]) -> Output {
     let voxgate = load_tests.with_file_name("voxgate");
     assert!(voxgate.exists(), "build the gateway first: `cargo build`, or test with `--workspace`");
     let mut command = Command::new(load_tests);
-    command.args(["bench", "--rounds", "1", "--round-ms", "200", "--connections", "8"]);
-    command.args(["--links", "200", "--claims", "1000"]);
+    command.args(["bench", "--rounds", "1", "--round-ms", "150", "--connections", "4"]);
+    command.args(["--links", "200", "--claims", "500", "--syncs", "20"]);
     command.arg("--voxgate").arg(voxgate).arg("--config").arg(config);
     command.arg("--work").arg(work.join("work")).arg("--out").arg(work.join("bench.json"));
     command.args(arguments).output().unwrap()

@@ -12,7 +12,7 @@ pub(crate) use self::{
 };
 
 /// What came of a round's load.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Done {
     /// Answers that were acknowledged.
     pub(crate) items: u64,
@@ -21,6 +21,12 @@ pub(crate) struct Done {
 }
 
 impl Done {
+    /// What came of going on.
+    pub(crate) fn add(&mut self, more: Self) {
+        self.items += more.items;
+        self.wall_secs += more.wall_secs;
+    }
+
     /// A share of what was spent on all answers.
     #[allow(clippy::cast_precision_loss, reason = "exact up to 2^53 answers")]
     pub(crate) fn each(self, spent_us: f64) -> f64 {
