@@ -26,7 +26,6 @@ mod writer;
 pub(crate) use self::{
     auth::Auth,
     client::{Client, ConnectError, IDENTITY_KEY_METADATA, connect, endpoint},
-    grpc::Service,
     hash::RecordHash,
     serve::serve,
     sqlite::OpenError,
