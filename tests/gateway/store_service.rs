@@ -58,8 +58,14 @@ async fn pages_hold_what_was_asked_for_oldest_change_first() {
     let page = store.client().list_responses(request.clone()).await.unwrap().into_inner();
     assert_eq!(page.responses.len(), 2);
     assert!(!page.next_page_token.is_empty());
-    let order: Vec<_> = store.list(request).await.into_iter().map(|response| response.interaction).collect();
-    assert_eq!(order, ["t-1", "t-2", "t-3", "t-4", "t-0"]);
+    let listed = store.list(request).await;
+    let changes: Vec<_> = listed.iter().map(|one| one.updated_at.map(|at| (at.seconds, at.nanos))).collect();
+    assert!(changes.is_sorted_by(|one, next| one < next), "oldest change first: {changes:?}");
+    let mut order: Vec<_> = listed.into_iter().map(|response| response.interaction).collect();
+    assert_eq!(order.last().map(String::as_str), Some("t-0"), "changed last");
+    // Those of one commit have the store's own order.
+    order.sort();
+    assert_eq!(order, ["t-0", "t-1", "t-2", "t-3", "t-4"]);
     let changed = store.first("t-0").await.updated_at;
     let since = store.list(ListResponsesRequest { updated_since: changed, ..Default::default() }).await;
     assert_eq!(since.iter().map(|response| response.interaction.as_str()).collect::<Vec<_>>(), ["t-0"]);
