@@ -8,6 +8,7 @@ use super::{Reply, Request, TraceId, allow, doors};
 use crate::{
     channel::{Edge, chat_widget, ivr, json},
     outcome::{Reason, Refusal},
+    survey::Channel,
 };
 
 /// Where a path leads.
@@ -126,8 +127,8 @@ async fn get(edge: &Edge, request: Request, route: Route<'_>) -> Reply {
 async fn post(edge: &Edge, request: Request, route: Route<'_>) -> Reply {
     match route {
         // The largest futures, for requests at the rate of people: in a box, all the others are moved as less.
-        Route::Link => Box::pin(doors::link_post(edge, request)).await,
-        Route::Form => Box::pin(doors::form_post(edge, request)).await,
+        Route::Link => Box::pin(doors::page_post(edge, request, Channel::Email)).await,
+        Route::Form => Box::pin(doors::page_post(edge, request, Channel::Form)).await,
         Route::Twilio { brand, survey } => Box::pin(doors::twilio(edge, request, brand, survey)).await,
         Route::IvrEvents => doors::event(edge, request).await,
         Route::Beacon => doors::beacon(edge, request).await,

@@ -6,7 +6,7 @@ mod programs;
 mod widget;
 
 pub(super) use self::{
-    people::{form_page, form_post, link_page, link_post, no_page, refused_page},
+    people::{form_page, link_page, no_page, page_post, refused_page},
     phone::{event, twilio},
     programs::links,
     widget::{beacon, definition, preflight},

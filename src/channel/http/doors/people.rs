@@ -32,21 +32,22 @@ pub(in crate::channel::http) async fn link_page(edge: &Edge, request: Request) -
     }
 }
 
-/// `POST /r/…` and `/m/…`.
-pub(in crate::channel::http) async fn link_post(edge: &Edge, request: Request) -> Reply {
+/// `POST /r/…` and `/m/…` (a mail's link), `POST /f/…` (a form).
+pub(in crate::channel::http) async fn page_post(edge: &Edge, request: Request, channel: Channel) -> Reply {
     let catalog = edge.catalog.load_full();
     let context = context(edge, &catalog);
     let source = request.source;
     let head = request.parts.clone();
     match request.read(edge.settings.http.body_bytes, &edge.settings.http).await {
         Ok((parts, body)) => {
-            let submit = async |read| submit(edge, Channel::Email, read).await;
-            email_link::post(&context, &visit(&parts, source), body, submit).await
+            let visit = visit(&parts, source);
+            let submit = async |read| submit(edge, channel, read).await;
+            match channel {
+                Channel::Form => site_form::post(&context, &visit, body, submit).await,
+                _ => email_link::post(&context, &visit, body, submit).await,
+            }
         }
-        Err(refusal) => {
-            let refusal = edge.intake.refuse(Channel::Email, None, refusal);
-            email_link::refused(&context, &visit(&head, source), &refusal)
-        }
+        Err(refusal) => refused_page(edge, &head, source, &edge.intake.refuse(channel, None, refusal)),
     }
 }
 
@@ -75,24 +76,6 @@ pub(in crate::channel::http) fn refused_page(
 pub(in crate::channel::http) fn form_page(edge: &Edge, request: &Request) -> Reply {
     let catalog = edge.catalog.load_full();
     site_form::get(&context(edge, &catalog), &visit(&request.parts, request.source))
-}
-
-/// `POST /f/…`.
-pub(in crate::channel::http) async fn form_post(edge: &Edge, request: Request) -> Reply {
-    let catalog = edge.catalog.load_full();
-    let context = context(edge, &catalog);
-    let source = request.source;
-    let head = request.parts.clone();
-    match request.read(edge.settings.http.body_bytes, &edge.settings.http).await {
-        Ok((parts, body)) => {
-            let submit = async |read| submit(edge, Channel::Form, read).await;
-            site_form::post(&context, &visit(&parts, source), body, submit).await
-        }
-        Err(refusal) => {
-            let refusal = edge.intake.refuse(Channel::Form, None, refusal);
-            page::refused(&context, &visit(&head, source), None, &refusal)
-        }
-    }
 }
 
 async fn submit(
