@@ -11,6 +11,8 @@ use super::{Admin, routes};
 
 /// Probes and scrapers keep few connections.
 const CONNECTIONS: usize = 64;
+/// A pause after a failed accept (no file descriptors left, for one), so that it does not spin.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Time for the head of a request.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -24,7 +26,14 @@ pub(crate) async fn serve(listener: TcpListener, admin: Admin, stop: Cancellatio
             () = stop.cancelled() => return,
             accepted = listener.accept() => accepted,
         };
-        let Ok((stream, _)) = accepted else { continue };
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "an admin connection could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
         let admin = admin.clone();
         let service = service_fn(move |request| {
             let admin = admin.clone();
