@@ -40,7 +40,8 @@ pub(super) async fn in_a_spool(case: Case) -> anyhow::Result<Verdict> {
 
 /// In the dead letters, which are retried after it.
 pub(super) async fn in_dead_letters(case: Case) -> anyhow::Result<Verdict> {
-    let mut rig = Setup { refusing_store: true, ..Setup::default() }.start(&case).await?;
+    let mut rig =
+        Setup { claims: Claims::Redis, refusing_store: true, ..Setup::default() }.start(&case).await?;
     let (load, script) = (load(&rig)?, rig.script(PEOPLE)?);
     let people: BTreeSet<Person> = (0..PEOPLE).map(Script::person).collect();
     rig.refusing()?.set(Refuses::People(people));
@@ -63,7 +64,7 @@ pub(super) async fn in_dead_letters(case: Case) -> anyhow::Result<Verdict> {
 
 /// Held as late; nothing of it can be released, and a replay does not bring it back.
 pub(super) async fn held(case: Case) -> anyhow::Result<Verdict> {
-    let mut rig = Setup::default().start(&case).await?;
+    let mut rig = Setup { claims: Claims::Redis, ..Setup::default() }.start(&case).await?;
     let window = Duration::from_secs(1);
     let server = &mut rig.gateway(0)?.server;
     server.config.set("surveys/support-nps.toml", "edit_window", "1 s")?;

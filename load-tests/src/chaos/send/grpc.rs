@@ -27,15 +27,17 @@ use crate::{
 
 /// Answers of a stream that wait for their receipt at once.
 const IN_FLIGHT: usize = 1024;
-/// A connection that does not answer a ping for so long is given up.
-const PING_EVERY: Duration = Duration::from_secs(1);
+/// How long a connection may be silent before it is asked, and how long it may take to answer: a gateway that is only
+/// busy is not given up.
+const PING_EVERY: Duration = Duration::from_secs(2);
+const PING_WITHIN: Duration = Duration::from_secs(5);
 
 /// A channel that connects when it is used, and again after it broke.
 pub(super) fn channel(url: &str) -> anyhow::Result<Channel> {
     let endpoint = Endpoint::from_shared(url.to_owned())?
         .connect_timeout(Duration::from_secs(1))
         .http2_keep_alive_interval(PING_EVERY)
-        .keep_alive_timeout(PING_EVERY);
+        .keep_alive_timeout(PING_WITHIN);
     Ok(endpoint.connect_lazy())
 }
 
