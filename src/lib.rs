@@ -24,6 +24,7 @@ pub mod proto;
 pub mod catalog;
 pub(crate) mod config;
 pub mod survey;
+pub(crate) mod tls;
 
 pub mod channel;
 pub(crate) mod forward;
