@@ -56,6 +56,7 @@ impl Reload {
                 let hash = catalog.hash.clone();
                 if let Some((intake, claims)) = &self.edge {
                     claims.keep_for(catalog.longest_edit_window());
+                    claims.trust(&settings.redis.tls);
                     intake.limiter().apply(&settings.limits);
                 }
                 self.catalog.store(Arc::new(catalog));

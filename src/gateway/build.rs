@@ -12,7 +12,7 @@ use crate::{
     catalog::{Catalog, Contact},
     channel::{Edge, grpc::Collector},
     clock::Clock,
-    config::Settings,
+    config::{Settings, settings},
     forward::{DeadLetters, Forward, StoreAddress},
     intake::{
         self, Intake,
@@ -20,14 +20,12 @@ use crate::{
         limit::Limiter,
     },
     lifecycle::Failure,
-    listener::{Bounds, Listener},
+    listener::Listener,
     spool::{Recovery, Spool},
     store::{self, Store},
     tls::LiveServerTls,
 };
 
-/// How HTTP/2 begins (RFC 9113, 3.4).
-const HTTP2_PREFACE_BYTES: usize = 24;
 /// Probes and scrapers keep few connections.
 const ADMIN_CONNECTIONS: usize = 64;
 
@@ -40,8 +38,7 @@ pub(super) async fn store(settings: &Settings, tls: LiveServerTls) -> Result<Bou
         store::OpenError::IdentityKey { .. } => Failure::Configuration(error.to_string()),
         _ => Failure::Unavailable(format!("the store at {} cannot be opened: {error}", path.display())),
     })?;
-    let bounds = grpc_bounds(settings, settings.store.connections);
-    bind("store", settings.store.listen, bounds, tls, store).await
+    bind("store", settings.store.listen, settings.store.connections, tls, store).await
 }
 
 /// The store this edge sends to: the configured one, else the local one, else the one that `--store` names by address.
@@ -105,11 +102,10 @@ async fn doors(
     certificates: &Certificates,
 ) -> Result<(Bound<Collector>, Bound<Edge>), Failure> {
     let collector = Collector::new(edge.clone());
-    let bounds = grpc_bounds(settings, settings.grpc.connections);
-    let grpc = bind("grpc", settings.grpc.listen, bounds, certificates.grpc.clone(), collector).await?;
-    // The server bounds the time until a request's head has come, which covers the greeting.
-    let bounds = Bounds { connections: settings.http.connections, greeting: None };
-    let http = bind("http", settings.http.listen, bounds, certificates.http.clone(), edge).await?;
+    let settings::Grpc { listen, connections, .. } = settings.grpc;
+    let grpc = bind("grpc", listen, connections, certificates.grpc.clone(), collector).await?;
+    let settings::Http { listen, connections, .. } = settings.http;
+    let http = bind("http", listen, connections, certificates.http.clone(), edge).await?;
     Ok((grpc, http))
 }
 
@@ -118,12 +114,7 @@ pub(super) async fn admin<T>(
     tls: LiveServerTls,
     serves: T,
 ) -> Result<Bound<T>, Failure> {
-    let bounds = Bounds { connections: ADMIN_CONNECTIONS, greeting: Some((1, settings.http.header_timeout)) };
-    bind("admin", settings.admin.listen, bounds, tls, serves).await
-}
-
-const fn grpc_bounds(settings: &Settings, connections: usize) -> Bounds {
-    Bounds { connections, greeting: Some((HTTP2_PREFACE_BYTES, settings.http.header_timeout)) }
+    bind("admin", settings.admin.listen, ADMIN_CONNECTIONS, tls, serves).await
 }
 
 fn create_data_dir(settings: &Settings) -> Result<(), Failure> {
@@ -167,7 +158,7 @@ async fn claims(
 async fn bind<T>(
     name: &str,
     address: SocketAddr,
-    bounds: Bounds,
+    connections: usize,
     tls: LiveServerTls,
     serves: T,
 ) -> Result<Bound<T>, Failure> {
@@ -178,5 +169,5 @@ async fn bind<T>(
     };
     let listener = TcpListener::bind(address).await.map_err(unavailable)?;
     let address = listener.local_addr().map_err(unavailable)?;
-    Ok(Bound { listener: Listener::new(listener, bounds, tls), address, serves })
+    Ok(Bound { listener: Listener::new(listener, connections, tls), address, serves })
 }

@@ -107,7 +107,8 @@ impl Gateway {
             announce("store", address, settings.store.tls.is_some());
             drain.store = Some(serves.clone());
             let key = settings.store.key.clone();
-            let serving = store::serve(listener, serves, key, drain.stop.child_token());
+            let greet_within = settings.http.header_timeout;
+            let serving = store::serve(listener, serves, key, greet_within, drain.stop.child_token());
             drain.tasks.spawn(log_end("store", serving));
         }
         let conflicts = edge.map(|edge| start_edge(edge, &settings, &mut drain));
@@ -123,7 +124,14 @@ fn start_edge(edge: EdgeParts, settings: &Settings, drain: &mut Drain) -> Confli
     drain.spool = Some(spool);
     announce("grpc", grpc.address, settings.grpc.tls.is_some());
     let closing = drain.closing.clone();
-    let calls = channel::grpc::serve(grpc.listener, grpc.serves, settings.grpc.clone(), closing.clone());
+    let greet_within = settings.http.header_timeout;
+    let calls = channel::grpc::serve(
+        grpc.listener,
+        grpc.serves,
+        settings.grpc.clone(),
+        greet_within,
+        closing.clone(),
+    );
     drain.doors.spawn(log_end("grpc", calls));
     announce("http", http.address, settings.http.tls.is_some());
     drain.doors.spawn(channel::http::serve(http.listener, http.serves, closing, settings.shutdown.drain));

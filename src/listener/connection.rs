@@ -17,6 +17,7 @@ use tokio::{
     time::Sleep,
 };
 use tokio_rustls::{Accept, TlsAcceptor, server::TlsStream};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::transport::server::Connected;
 
 /// A client's connection. It holds its place at the listener until it is dropped.
@@ -40,22 +41,26 @@ enum Stream {
 pub(super) struct Greeting {
     missing_bytes: usize,
     end: Pin<Box<Sleep>>,
+    /// Who has not greeted by then has nothing in flight.
+    stop: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
 impl Greeting {
-    /// So many bytes within a time from now.
-    pub(super) fn new(bytes: usize, time: Duration) -> Box<Self> {
-        Box::new(Self { missing_bytes: bytes, end: Box::pin(tokio::time::sleep(time)) })
+    /// So many bytes within a time from now, or until the listener closes.
+    pub(super) fn new(bytes: usize, time: Duration, stop: CancellationToken) -> Box<Self> {
+        let end = Box::pin(tokio::time::sleep(time));
+        Box::new(Self { missing_bytes: bytes, end, stop: Box::pin(stop.cancelled_owned()) })
     }
 
     /// Fails when the time is up; else wakes the task then.
     fn is_late(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        match self.end.as_mut().poll(cx) {
-            Poll::Ready(()) => {
-                Err(io::Error::new(io::ErrorKind::TimedOut, "the client did not greet in time"))
-            }
-            Poll::Pending => Ok(()),
+        if self.end.as_mut().poll(cx).is_ready() {
+            return Err(io::Error::new(io::ErrorKind::TimedOut, "the client did not greet in time"));
         }
+        if self.stop.as_mut().poll(cx).is_ready() {
+            return Err(io::Error::new(io::ErrorKind::ConnectionAborted, "the listener closes"));
+        }
+        Ok(())
     }
 }
 
@@ -63,14 +68,18 @@ impl Connection {
     pub(super) fn new(
         stream: TcpStream,
         tls: Option<Arc<ServerConfig>>,
-        greeting: Option<Box<Greeting>>,
         place: OwnedSemaphorePermit,
     ) -> Self {
         let stream = match tls {
             None => Stream::Plain(stream),
             Some(tls) => Stream::Handshake(Box::new(TlsAcceptor::from(tls).accept(stream))),
         };
-        Self { stream, greeting, _place: place }
+        Self { stream, greeting: None, _place: place }
+    }
+
+    /// Closes unless the client greets.
+    pub(super) fn expecting(self, greeting: Box<Greeting>) -> Self {
+        Self { greeting: Some(greeting), ..self }
     }
 
     /// Drives the handshake to its end, if there is one and it has not ended.

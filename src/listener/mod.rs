@@ -3,9 +3,9 @@
 //! Takes a TCP listener.
 //! Gives [`Connection`]s, one for each client; a TLS handshake is made by whoever reads first, so that accepting never
 //! waits for one.
-//! Refuses a client that greets too late, or not in TLS where TLS is spoken.
-//! Bounds connections (more wait in the kernel's queue) and, where the protocol has no bound of its own, the time until
-//! a client has greeted, handshake included.
+//! Refuses a client that does not speak TLS where TLS is spoken.
+//! Bounds connections (more wait in the kernel's queue) and, for gRPC, the time until a client has begun to speak HTTP/2,
+//! handshake included; the HTTP servers bound the time until a request's head has come.
 
 mod connection;
 
@@ -15,6 +15,7 @@ use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
 use futures_util::{Stream, stream};
 use tokio::{net::TcpListener, sync::Semaphore};
+use tokio_util::sync::CancellationToken;
 
 use self::connection::Greeting;
 use crate::tls::LiveServerTls;
@@ -22,29 +23,21 @@ use crate::tls::LiveServerTls;
 /// A pause after a failed accept (no file descriptors left, for one), so that it does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// What a listener holds its clients to.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Bounds {
-    /// Connections at once.
-    pub connections: usize,
-    /// So many bytes must have come by then; none where the server above has a bound of its own.
-    pub greeting: Option<(usize, Duration)>,
-}
+/// How HTTP/2 begins (RFC 9113, 3.4).
+const HTTP2_PREFACE_BYTES: usize = 24;
 
 /// A TCP listener and what its connections are made of.
 #[derive(Debug)]
 pub(crate) struct Listener {
     tcp: TcpListener,
     places: Arc<Semaphore>,
-    greeting: Option<(usize, Duration)>,
     tls: LiveServerTls,
 }
 
 impl Listener {
-    /// Takes a bound socket over.
-    pub(crate) fn new(tcp: TcpListener, bounds: Bounds, tls: LiveServerTls) -> Self {
-        let Bounds { connections, greeting } = bounds;
-        Self { tcp, places: Arc::new(Semaphore::new(connections)), greeting, tls }
+    /// Takes a bound socket over, for so many connections at once.
+    pub(crate) fn new(tcp: TcpListener, connections: usize, tls: LiveServerTls) -> Self {
+        Self { tcp, places: Arc::new(Semaphore::new(connections)), tls }
     }
 
     /// The next connection, and where it comes from. Waits for a place first: what is over the bound waits in the
@@ -71,15 +64,20 @@ impl Listener {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY could not be set");
         }
-        let greeting = self.greeting.map(|(bytes, time)| Greeting::new(bytes, time));
-        Some((Connection::new(stream, self.tls.load(), greeting, place), peer))
+        Some((Connection::new(stream, self.tls.load(), place), peer))
     }
 
-    /// All connections, one after the other, for a server that takes them so. It never ends and never fails.
-    pub(crate) fn incoming(self) -> impl Stream<Item = Result<Connection, Infallible>> {
-        stream::unfold(self, async |listener| {
+    /// All connections, one after the other, for a gRPC server, which takes them so and has no bound for a client that
+    /// never begins to speak HTTP/2. It never ends and never fails.
+    pub(crate) fn incoming(
+        self,
+        greet_within: Duration,
+        stop: CancellationToken,
+    ) -> impl Stream<Item = Result<Connection, Infallible>> {
+        stream::unfold((self, stop), move |(listener, stop)| async move {
             let (connection, _) = listener.accept().await;
-            Some((Ok(connection), listener))
+            let greeting = Greeting::new(HTTP2_PREFACE_BYTES, greet_within, stop.clone());
+            Some((Ok(connection.expecting(greeting)), (listener, stop)))
         })
     }
 }

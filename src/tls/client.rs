@@ -15,11 +15,6 @@ impl ClientTls {
         Self { authorities, identity }
     }
 
-    /// Whether it differs from what every client does.
-    pub(crate) const fn is_set(&self) -> bool {
-        self.authorities.is_some() || self.identity.is_some()
-    }
-
     /// The authorities in PEM; none: the system's.
     pub(crate) fn authorities_pem(&self) -> Option<&str> {
         self.authorities.as_ref().map(|authorities| &*authorities.pem)

@@ -15,7 +15,7 @@ use crate::{
 /// Finds peers that are gone.
 const KEEPALIVE: Duration = Duration::from_secs(20);
 
-/// Serves until told to stop; calls in flight finish.
+/// Serves until told to stop, clients that begin to speak in time; calls in flight finish.
 ///
 /// # Errors
 /// The transport fails.
@@ -23,6 +23,7 @@ pub(crate) async fn serve(
     listener: Listener,
     collector: Collector,
     bounds: settings::Grpc,
+    greet_within: Duration,
     stop: CancellationToken,
 ) -> Result<(), ServeError> {
     let (reporter, health) = tonic_health::server::health_reporter();
@@ -35,7 +36,7 @@ pub(crate) async fn serve(
         .add_service(reflection(SERVICE_NAME).build_v1()?)
         .add_service(reflection(SERVICE_NAME).build_v1alpha()?)
         .add_service(service)
-        .serve_with_incoming_shutdown(listener.incoming(), stop.cancelled_owned())
+        .serve_with_incoming_shutdown(listener.incoming(greet_within, stop.clone()), stop.cancelled_owned())
         .await?;
     Ok(())
 }

@@ -107,3 +107,24 @@ async fn a_handshake_counts_against_the_bound_of_connections() {
     assert!(waited > HEADER_TIMEOUT / 2, "both places were taken until the handshakes timed out: {waited:?}");
     drop(stopped);
 }
+
+#[tokio::test]
+async fn clients_that_stop_in_mid_handshake_do_not_hold_up_the_end() {
+    let authority = Authority::new();
+    let plan = Plan::new().tls("http", &authority).tls("grpc", &authority);
+    // Longer than the test waits for an end.
+    let mut gateway = plan.set("http.header_timeout", "5m").set("http.drain_s", 300).start().await;
+    let mut stopped = Vec::new();
+    for addr in [gateway.http_addr(), gateway.grpc_addr()] {
+        let mut client = TcpStream::connect(addr).await.unwrap();
+        client.write_all(HALF_A_HELLO).await.unwrap();
+        stopped.push(client);
+    }
+    // Accepted in order: once these are served, the others are held.
+    submit(&authority.http_client(false), &gateway, "t-1").await.unwrap().receipt(201, "accepted");
+    let mut grpc = CollectorServiceClient::new(authority.channel(gateway.grpc_addr(), None));
+    grpc.submit(one("t-2")).await.unwrap();
+    drop(grpc);
+    assert_eq!(gateway.terminate().await.code, Some(0));
+    drop(stopped);
+}

@@ -1,6 +1,9 @@
 //! Certificates are read again while the gateway runs.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::{
+    process::Command,
+    sync::atomic::{AtomicBool, AtomicU32, Ordering},
+};
 
 use rustls::pki_types::CertificateDer;
 use tokio::{
@@ -104,6 +107,18 @@ async fn a_reload_takes_a_plain_listener_to_tls_for_new_connections() {
     reloaded(&gateway).await;
     let health = authority.http_client(false).get(format!("https://{}/healthz", gateway.admin_addr()));
     assert_eq!(health.send().await.unwrap().status(), 200);
+    let url = format!("https://{}", gateway.admin_addr());
+    let status = Command::new(env!("CARGO_BIN_EXE_voxgate"))
+        .args(["spool", "status", "--admin", &url, "--config"])
+        .arg(gateway.plan.config.path())
+        .env("SSL_CERT_FILE", gateway.plan.config.file("ca.pem"))
+        .output()
+        .unwrap();
+    assert!(
+        status.status.success(),
+        "commands trust the system's: {}",
+        String::from_utf8_lossy(&status.stderr)
+    );
     open.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
     let mut answer = String::new();
     open.read_to_string(&mut answer).await.unwrap();

@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use redis::{Cmd, ErrorKind, FromRedisValue, Pipeline, RedisError, RedisResult, ServerErrorKind, Value};
 use tokio::{
     sync::Semaphore,
@@ -29,6 +29,7 @@ use super::{
 use crate::{
     clock::{Clock, Timestamp},
     config::settings,
+    tls::ClientTls,
 };
 
 /// Requests on the way at once; more wait, each no longer than its submission may.
@@ -52,7 +53,7 @@ pub(super) struct Live {
 
 /// The way to Redis.
 pub(super) struct Link {
-    servers: Servers,
+    servers: ArcSwap<Servers>,
     settings: settings::Redis,
     fingerprint: String,
     clock: Clock,
@@ -72,8 +73,9 @@ impl Link {
         fingerprint: &str,
         clock: Clock,
     ) -> Result<Self, ConnectError> {
+        let servers = Servers::read(&settings.urls, &settings.tls).map_err(ConnectError::Url)?;
         Ok(Self {
-            servers: Servers::read(&settings.urls, &settings.tls).map_err(ConnectError::Url)?,
+            servers: ArcSwap::from_pointee(servers),
             settings: settings.clone(),
             fingerprint: fingerprint.to_owned(),
             clock,
@@ -84,6 +86,11 @@ impl Link {
             permits: Semaphore::new(IN_FLIGHT),
             conflict: CancellationToken::new(),
         })
+    }
+
+    /// Connections are made with this from now on.
+    pub(super) fn trust(&self, tls: &ClientTls) {
+        self.servers.store(Arc::new(self.servers.load().with_tls(tls)));
     }
 
     pub(super) fn is_up(&self) -> bool {
@@ -237,7 +244,7 @@ impl Link {
             generation: Arc::clone(&self.generation),
             clock: self.clock.clone(),
         };
-        let mut wire = wire::connect(&self.servers, self.settings.mode, PATIENCE, &watch)
+        let mut wire = wire::connect(&self.servers.load_full(), self.settings.mode, PATIENCE, &watch)
             .await
             .map_err(ConnectError::Unavailable)?;
         self.check_identity(&mut wire).await?;

@@ -10,9 +10,9 @@ use std::{
 };
 
 use redis::{
-    AsyncConnectionConfig, Client, ClientTlsConfig, Cmd, ConnectionInfo, ErrorKind, FromRedisValue,
-    IntoConnectionInfo, Pipeline, ProtocolVersion, PushInfo, PushKind, RedisError, RedisResult,
-    TlsCertificates, Value,
+    AsyncConnectionConfig, Client, ClientTlsConfig, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind,
+    FromRedisValue, IntoConnectionInfo, Pipeline, ProtocolVersion, PushInfo, PushKind, RedisError,
+    RedisResult, TlsCertificates, Value,
     aio::{ConnectionLike, MultiplexedConnection, SendError},
     cluster::ClusterClientBuilder,
     cluster_async::ClusterConnection,
@@ -95,16 +95,30 @@ impl Servers {
             Ok(info.set_redis_settings(redis))
         };
         let named: RedisResult<_> = urls.iter().map(server).collect();
-        Ok(Self { named: named?, tls: tls.is_set().then(|| certificates(tls)) })
+        Ok(Self { named: named?, tls: certificates(tls) })
+    }
+
+    /// The same servers, for connections made with this.
+    pub(super) fn with_tls(&self, tls: &ClientTls) -> Self {
+        Self { named: self.named.clone(), tls: certificates(tls) }
+    }
+
+    fn client(&self, server: &ConnectionInfo) -> RedisResult<Client> {
+        let is_tls = matches!(server.addr(), ConnectionAddr::TcpTls { .. });
+        match self.tls.as_ref().filter(|_| is_tls) {
+            Some(tls) => Client::build_with_tls(server.clone(), tls.clone()),
+            None => Client::open(server.clone()),
+        }
     }
 }
 
-fn certificates(tls: &ClientTls) -> TlsCertificates {
+fn certificates(tls: &ClientTls) -> Option<TlsCertificates> {
     let client_tls = tls.identity_pem().map(|(chain, key)| ClientTlsConfig {
         client_cert: chain.as_bytes().to_vec(),
         client_key: key.as_bytes().to_vec(),
     });
-    TlsCertificates { client_tls, root_cert: tls.authorities_pem().map(|pem| pem.as_bytes().to_vec()) }
+    let root_cert = tls.authorities_pem().map(|pem| pem.as_bytes().to_vec());
+    (client_tls.is_some() || root_cert.is_some()).then_some(TlsCertificates { client_tls, root_cert })
 }
 
 /// What is told when a connection is lost.
@@ -170,11 +184,7 @@ fn configured(patience: Duration) -> AsyncConnectionConfig {
 async fn single(servers: &Servers, config: AsyncConnectionConfig) -> RedisResult<Wire> {
     let mut failed = Err(RedisError::from((ErrorKind::InvalidClientConfig, "there is no URL")));
     for server in &servers.named {
-        let client = match &servers.tls {
-            Some(tls) => Client::build_with_tls(server.clone(), tls.clone())?,
-            None => Client::open(server.clone())?,
-        };
-        match client.get_multiplexed_async_connection_with_config(&config).await {
+        match servers.client(server)?.get_multiplexed_async_connection_with_config(&config).await {
             Ok(wire) => return Ok(Wire::Single(wire)),
             Err(error) => failed = Err(error),
         }
