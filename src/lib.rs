@@ -24,6 +24,9 @@ pub mod proto;
 pub mod catalog;
 pub(crate) mod config;
 pub mod survey;
+pub(crate) mod tls;
+
+pub(crate) mod listener;
 
 pub mod channel;
 pub(crate) mod forward;

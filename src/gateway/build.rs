@@ -8,11 +8,11 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{Bound, Conflicts, EdgeParts};
 use crate::{
-    admin::{AdminEdge, Readiness},
+    admin::{AdminEdge, Certificates, Readiness},
     catalog::{Catalog, Contact},
     channel::{Edge, grpc::Collector},
     clock::Clock,
-    config::Settings,
+    config::{Settings, settings},
     forward::{DeadLetters, Forward, StoreAddress},
     intake::{
         self, Intake,
@@ -20,11 +20,16 @@ use crate::{
         limit::Limiter,
     },
     lifecycle::Failure,
+    listener::Listener,
     spool::{Recovery, Spool},
     store::{self, Store},
+    tls::LiveServerTls,
 };
 
-pub(super) async fn store(settings: &Settings) -> Result<Bound<Store>, Failure> {
+/// Probes and scrapers keep few connections.
+const ADMIN_CONNECTIONS: usize = 64;
+
+pub(super) async fn store(settings: &Settings, tls: LiveServerTls) -> Result<Bound<Store>, Failure> {
     create_data_dir(settings)?;
     let path = settings.data.join("store.sqlite");
     let fingerprint = settings.identity_key.fingerprint();
@@ -33,19 +38,19 @@ pub(super) async fn store(settings: &Settings) -> Result<Bound<Store>, Failure> 
         store::OpenError::IdentityKey { .. } => Failure::Configuration(error.to_string()),
         _ => Failure::Unavailable(format!("the store at {} cannot be opened: {error}", path.display())),
     })?;
-    bind("store", settings.store.listen, store).await
+    bind("store", settings.store.listen, settings.store.connections, tls, store).await
 }
 
 /// The store this edge sends to: the configured one, else the local one, else the one that `--store` names by address.
 pub(super) fn store_url(settings: &Settings, local: Option<SocketAddr>) -> String {
-    let address = || format!("http://{}", local.unwrap_or(settings.store.listen));
-    settings.store.url.clone().unwrap_or_else(address)
+    settings.store.url_or(local.unwrap_or(settings.store.listen))
 }
 
 pub(super) async fn edge(
     settings: &Arc<Settings>,
     catalog: &Arc<ArcSwap<Catalog>>,
     store_url: String,
+    certificates: &Certificates,
     tasks: &TaskTracker,
     stop: &CancellationToken,
 ) -> Result<(EdgeParts, AdminEdge), Failure> {
@@ -68,7 +73,11 @@ pub(super) async fn edge(
         clock.clone(),
     );
     let intake = Arc::new(intake);
-    let address = StoreAddress { url: store_url, fingerprint: settings.identity_key.fingerprint() };
+    let address = StoreAddress {
+        url: store_url,
+        tls: certificates.to_store.clone(),
+        fingerprint: settings.identity_key.fingerprint(),
+    };
     let forward =
         Forward::new(spool.clone(), Arc::clone(&letters), address, settings.store.clone(), clock.clone());
     let forwarded = forward.state();
@@ -82,10 +91,30 @@ pub(super) async fn edge(
         clock: clock.clone(),
     };
     let edge = Edge { settings: Arc::clone(settings), catalog: Arc::clone(catalog), intake, clock };
-    let grpc = bind("grpc", settings.grpc.listen, Collector::new(edge.clone())).await?;
-    let http = bind("http", settings.http.listen, edge).await?;
+    let (grpc, http) = doors(settings, edge, certificates).await?;
     let conflicts = Conflicts { claims, forward: forwarded };
     Ok((EdgeParts { http, grpc, spool, forward, conflicts }, admin))
+}
+
+async fn doors(
+    settings: &Settings,
+    edge: Edge,
+    certificates: &Certificates,
+) -> Result<(Bound<Collector>, Bound<Edge>), Failure> {
+    let collector = Collector::new(edge.clone());
+    let settings::Grpc { listen, connections, .. } = settings.grpc;
+    let grpc = bind("grpc", listen, connections, certificates.grpc.clone(), collector).await?;
+    let settings::Http { listen, connections, .. } = settings.http;
+    let http = bind("http", listen, connections, certificates.http.clone(), edge).await?;
+    Ok((grpc, http))
+}
+
+pub(super) async fn admin<T>(
+    settings: &Settings,
+    tls: LiveServerTls,
+    serves: T,
+) -> Result<Bound<T>, Failure> {
+    bind("admin", settings.admin.listen, ADMIN_CONNECTIONS, tls, serves).await
 }
 
 fn create_data_dir(settings: &Settings) -> Result<(), Failure> {
@@ -126,7 +155,13 @@ async fn claims(
     })
 }
 
-pub(super) async fn bind<T>(name: &str, address: SocketAddr, serves: T) -> Result<Bound<T>, Failure> {
+async fn bind<T>(
+    name: &str,
+    address: SocketAddr,
+    connections: usize,
+    tls: LiveServerTls,
+    serves: T,
+) -> Result<Bound<T>, Failure> {
     let unavailable = |error| {
         Failure::Unavailable(format!(
             "{name} cannot listen on {address}: {error}; stop what listens there or choose another (`--{name} ADDR`)"
@@ -134,5 +169,5 @@ pub(super) async fn bind<T>(name: &str, address: SocketAddr, serves: T) -> Resul
     };
     let listener = TcpListener::bind(address).await.map_err(unavailable)?;
     let address = listener.local_addr().map_err(unavailable)?;
-    Ok(Bound { listener, address, serves })
+    Ok(Bound { listener: Listener::new(listener, connections, tls), address, serves })
 }

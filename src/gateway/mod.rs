@@ -6,18 +6,18 @@ mod drain;
 use std::{net::SocketAddr, sync::Arc};
 
 use arc_swap::ArcSwap;
-use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::drain::Drain;
 use crate::{
-    admin::{self, Admin, AdminEdge, ConfigSource, Metrics, Reload},
+    admin::{self, Admin, AdminEdge, Certificates, ConfigSource, Metrics, Reload},
     catalog::Catalog,
     channel::{self, Edge, grpc::Collector},
     config::{Role, Settings},
     forward::{Forward, ForwardState},
     intake::claim::Claims,
     lifecycle::{Asked, Failure, Lifecycle, Signals},
+    listener::Listener,
     spool::Spool,
     store::{self, Store},
 };
@@ -55,7 +55,7 @@ struct Gateway {
 
 /// A listener and what it serves.
 struct Bound<T> {
-    listener: TcpListener,
+    listener: Listener,
     address: SocketAddr,
     serves: T,
 }
@@ -79,17 +79,23 @@ impl Gateway {
         let settings = Arc::new(settings);
         let catalog = Arc::new(ArcSwap::from_pointee(catalog));
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let certificates = Certificates::new(&settings);
         let plays = |role| settings.roles.contains(&role);
-        let store = if plays(Role::Store) { Some(build::store(&settings).await?) } else { None };
+        let store = if plays(Role::Store) {
+            Some(build::store(&settings, certificates.store.clone()).await?)
+        } else {
+            None
+        };
         let (edge, seen) = if plays(Role::Edge) {
             let url = build::store_url(&settings, store.as_ref().map(|store| store.address));
-            let (edge, seen) = build::edge(&settings, &catalog, url, &tasks, &stop).await?;
+            let (edge, seen) = build::edge(&settings, &catalog, url, &certificates, &tasks, &stop).await?;
             (Some(edge), Some(seen))
         } else {
             (None, None)
         };
-        let admin = admin(&settings, catalog, source, seen);
-        let admin = build::bind("admin", settings.admin.listen, admin).await?;
+        let tls = certificates.admin.clone();
+        let admin = admin(&settings, catalog, certificates, source, seen);
+        let admin = build::admin(&settings, tls, admin).await?;
         Ok(Self { settings, admin, store, edge, tasks, stop })
     }
 
@@ -98,14 +104,15 @@ impl Gateway {
         let Self { settings, admin, store, edge, tasks, stop } = self;
         let mut drain = Drain::new(settings.shutdown, tasks, stop);
         if let Some(Bound { listener, address, serves }) = store {
-            announce("store", address);
+            announce("store", address, settings.store.tls.is_some());
             drain.store = Some(serves.clone());
             let key = settings.store.key.clone();
-            let serving = store::serve(listener, serves, key, drain.stop.child_token());
+            let greet_within = settings.http.header_timeout;
+            let serving = store::serve(listener, serves, key, greet_within, drain.stop.child_token());
             drain.tasks.spawn(log_end("store", serving));
         }
         let conflicts = edge.map(|edge| start_edge(edge, &settings, &mut drain));
-        announce("admin", admin.address);
+        announce("admin", admin.address, settings.admin.tls.is_some());
         drain.tasks.spawn(admin::serve(admin.listener, admin.serves, drain.stop.clone()));
         (drain, conflicts)
     }
@@ -115,11 +122,18 @@ fn start_edge(edge: EdgeParts, settings: &Settings, drain: &mut Drain) -> Confli
     let EdgeParts { http, grpc, spool, forward, conflicts } = edge;
     drain.tasks.spawn(forward.run(drain.forwarding.clone()));
     drain.spool = Some(spool);
-    announce("grpc", grpc.address);
+    announce("grpc", grpc.address, settings.grpc.tls.is_some());
     let closing = drain.closing.clone();
-    let calls = channel::grpc::serve(grpc.listener, grpc.serves, settings.grpc.clone(), closing.clone());
+    let greet_within = settings.http.header_timeout;
+    let calls = channel::grpc::serve(
+        grpc.listener,
+        grpc.serves,
+        settings.grpc.clone(),
+        greet_within,
+        closing.clone(),
+    );
     drain.doors.spawn(log_end("grpc", calls));
-    announce("http", http.address);
+    announce("http", http.address, settings.http.tls.is_some());
     drain.doors.spawn(channel::http::serve(http.listener, http.serves, closing, settings.shutdown.drain));
     conflicts
 }
@@ -127,6 +141,7 @@ fn start_edge(edge: EdgeParts, settings: &Settings, drain: &mut Drain) -> Confli
 fn admin(
     settings: &Settings,
     catalog: Arc<ArcSwap<Catalog>>,
+    certificates: Certificates,
     source: ConfigSource,
     edge: Option<AdminEdge>,
 ) -> Admin {
@@ -134,14 +149,14 @@ fn admin(
     Admin {
         token: settings.admin.token.clone(),
         lifecycle: Arc::<Lifecycle>::default(),
-        reload: Arc::new(Reload::new(source, Arc::clone(&catalog), swapped)),
+        reload: Arc::new(Reload::new(source, Arc::clone(&catalog), certificates, swapped)),
         metrics: Arc::new(Metrics::new(catalog, edge.clone())),
         edge,
     }
 }
 
-fn announce(listener: &str, addr: SocketAddr) {
-    tracing::info!(listener, %addr, "listening");
+fn announce(listener: &str, addr: SocketAddr, tls: bool) {
+    tracing::info!(listener, %addr, tls, "listening");
 }
 
 async fn log_end<E: std::fmt::Display>(listener: &'static str, serving: impl Future<Output = Result<(), E>>) {

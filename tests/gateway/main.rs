@@ -32,3 +32,4 @@ mod people;
 mod redis;
 mod storage;
 mod store_service;
+mod tls;

@@ -2,27 +2,28 @@
 
 use std::time::Duration;
 
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::{Server, server::TcpIncoming};
+use tonic::transport::Server;
 
 use super::{Collector, unread::CollectorServer};
 use crate::{
     config::settings,
+    listener::Listener,
     proto::{ServeError, collector::v1::collector_service_server::SERVICE_NAME, reflection},
 };
 
 /// Finds peers that are gone.
 const KEEPALIVE: Duration = Duration::from_secs(20);
 
-/// Serves until told to stop; calls in flight finish.
+/// Serves until told to stop, clients that begin to speak in time; calls in flight finish.
 ///
 /// # Errors
 /// The transport fails.
 pub(crate) async fn serve(
-    listener: TcpListener,
+    listener: Listener,
     collector: Collector,
     bounds: settings::Grpc,
+    greet_within: Duration,
     stop: CancellationToken,
 ) -> Result<(), ServeError> {
     let (reporter, health) = tonic_health::server::health_reporter();
@@ -35,10 +36,7 @@ pub(crate) async fn serve(
         .add_service(reflection(SERVICE_NAME).build_v1()?)
         .add_service(reflection(SERVICE_NAME).build_v1alpha()?)
         .add_service(service)
-        .serve_with_incoming_shutdown(
-            TcpIncoming::from(listener).with_nodelay(Some(true)),
-            stop.cancelled_owned(),
-        )
+        .serve_with_incoming_shutdown(listener.incoming(greet_within, stop.clone()), stop.cancelled_owned())
         .await?;
     Ok(())
 }

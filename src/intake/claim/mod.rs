@@ -31,7 +31,7 @@ use std::{sync::Arc, time::Duration};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{embedded::Embedded, redis::RedisClaims};
-use crate::{clock::Clock, config::settings, outcome::ResponseId, survey::Confidence};
+use crate::{clock::Clock, config::settings, outcome::ResponseId, survey::Confidence, tls::ClientTls};
 
 /// The claims of this gateway, and its tickets.
 #[derive(Debug)]
@@ -113,6 +113,13 @@ impl Claims {
     pub fn keep_for(&self, longest_edit_window: Duration) {
         if let Place::Redis(redis) = &self.place {
             redis.keep_for(longest_edit_window);
+        }
+    }
+
+    /// Connections to Redis are made with this from now on; the one that stands goes on.
+    pub(crate) fn trust(&self, tls: &ClientTls) {
+        if let Place::Redis(redis) = &self.place {
+            redis.trust(tls);
         }
     }
 

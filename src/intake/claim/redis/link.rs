@@ -14,10 +14,8 @@ use std::{
     time::Duration,
 };
 
-use arc_swap::ArcSwapOption;
-use redis::{
-    Cmd, ConnectionInfo, ErrorKind, FromRedisValue, Pipeline, RedisError, RedisResult, ServerErrorKind, Value,
-};
+use arc_swap::{ArcSwap, ArcSwapOption};
+use redis::{Cmd, ErrorKind, FromRedisValue, Pipeline, RedisError, RedisResult, ServerErrorKind, Value};
 use tokio::{
     sync::Semaphore,
     time::{Instant, timeout, timeout_at},
@@ -26,11 +24,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     ConnectError,
-    wire::{self, Watch, Wire},
+    wire::{self, Servers, Watch, Wire},
 };
 use crate::{
     clock::{Clock, Timestamp},
     config::settings,
+    tls::ClientTls,
 };
 
 /// Requests on the way at once; more wait, each no longer than its submission may.
@@ -54,7 +53,7 @@ pub(super) struct Live {
 
 /// The way to Redis.
 pub(super) struct Link {
-    servers: Vec<ConnectionInfo>,
+    servers: ArcSwap<Servers>,
     settings: settings::Redis,
     fingerprint: String,
     clock: Clock,
@@ -74,8 +73,9 @@ impl Link {
         fingerprint: &str,
         clock: Clock,
     ) -> Result<Self, ConnectError> {
+        let servers = Servers::read(&settings.urls, &settings.tls).map_err(ConnectError::Url)?;
         Ok(Self {
-            servers: wire::servers(&settings.urls).map_err(ConnectError::Url)?,
+            servers: ArcSwap::from_pointee(servers),
             settings: settings.clone(),
             fingerprint: fingerprint.to_owned(),
             clock,
@@ -86,6 +86,11 @@ impl Link {
             permits: Semaphore::new(IN_FLIGHT),
             conflict: CancellationToken::new(),
         })
+    }
+
+    /// Connections are made with this from now on.
+    pub(super) fn trust(&self, tls: &ClientTls) {
+        self.servers.store(Arc::new(self.servers.load().with_tls(tls)));
     }
 
     pub(super) fn is_up(&self) -> bool {
@@ -239,7 +244,7 @@ impl Link {
             generation: Arc::clone(&self.generation),
             clock: self.clock.clone(),
         };
-        let mut wire = wire::connect(&self.servers, self.settings.mode, PATIENCE, &watch)
+        let mut wire = wire::connect(&self.servers.load_full(), self.settings.mode, PATIENCE, &watch)
             .await
             .map_err(ConnectError::Unavailable)?;
         self.check_identity(&mut wire).await?;

@@ -42,6 +42,7 @@ use crate::{
     clock::{Clock, Timestamp},
     config::settings,
     outcome::ResponseId,
+    tls::ClientTls,
 };
 
 /// Claims carry whole seconds: one must be this much younger than the connection to be so for certain.
@@ -164,6 +165,10 @@ impl RedisClaims {
 
     pub(super) fn keep_for(&self, longest: Duration) {
         self.shared.buckets.keep_for(longest);
+    }
+
+    pub(super) fn trust(&self, tls: &ClientTls) {
+        self.shared.link.trust(tls);
     }
 
     pub(super) async fn lease(&self, counter: &[u8; 16], amount: i64, kept: Duration) -> Option<Leased> {
