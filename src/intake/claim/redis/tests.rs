@@ -1,6 +1,7 @@
 //! The protocol against real servers: one, and a cluster of six.
 
 mod memory;
+mod reshard;
 
 use std::time::Instant as Wall;
 
