@@ -94,8 +94,10 @@ struct Asked {
 /// Sends doubles of all answers until the slots are moved; a claim that is forgotten would be fresh.
 async fn ask_while_moving(gateway: &Gateway, worker: u32, moved: &CancellationToken) -> Asked {
     let mut asked = Asked::default();
+    let mut pace = tokio::time::interval(Duration::from_millis(10));
     while !moved.is_cancelled() {
-        for number in (worker..600).step_by(16) {
+        for number in (worker..600).step_by(8) {
+            pace.tick().await;
             let begun = Wall::now();
             let claimed = gateway.answer(id(number), &[("q", 9)]).await;
             asked.slowest = asked.slowest.max(begun.elapsed());
@@ -126,21 +128,22 @@ fn reshard(cluster: &Cluster, slots: &str) -> impl FnOnce() -> std::process::Out
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn resharding_while_in_use_forgets_no_claim_and_delays_no_answer() {
     let cluster = Cluster::start();
-    let gateway = Arc::new(Gateway::start(cluster.urls(), &clock()).await);
+    // What waits for longer than the cluster client itself would is seen whatever else the machine has to do.
+    let redis = settings::Redis { timeout: Duration::from_millis(300), ..settings(cluster.urls()) };
+    let gateway = Arc::new(Gateway::with(&redis, 1_000, &clock(), "fingerprint").await.unwrap());
     for number in 0..600 {
         assert_eq!(gateway.says(id(number), &[("q", 9)]).await, Verdict::Fresh);
     }
     let moved = CancellationToken::new();
     let mut asking = tokio::task::JoinSet::new();
-    for worker in 0..16 {
+    for worker in 0..8 {
         let (gateway, moved) = (Arc::clone(&gateway), moved.clone());
         asking.spawn(async move { ask_while_moving(&gateway, worker, &moved).await });
     }
     let output = tokio::task::spawn_blocking(reshard(&cluster, "1500")).await.unwrap();
     moved.cancel();
     for asked in asking.join_all().await {
-        println!("{asked:?}");
-        assert!(asked.slowest < TIMEOUT + Duration::from_millis(100), "{asked:?}");
+        assert!(asked.slowest < redis.timeout + Duration::from_millis(100), "{asked:?}");
         assert!(asked.unverified * 20 < asked.times, "{asked:?}");
     }
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
