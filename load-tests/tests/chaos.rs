@@ -21,6 +21,20 @@ macro_rules! cases {
 
 cases! {
     gateway_sigkill,
+    store_sigkill,
+    store_slow,
+    store_frozen,
+    store_half_open,
+    store_refuses,
+    store_away,
+    shutdown_sigterm,
+    shutdown_sigterm_twice,
+    shutdown_store_away,
+    erasure_in_a_spool,
+    erasure_in_dead_letters,
+    erasure_held,
+    restore_replay,
+    reload,
 }
 
 fn chaos(arguments: &[&str]) -> Output {

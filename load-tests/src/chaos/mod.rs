@@ -11,6 +11,7 @@ mod send;
 
 mod driver;
 mod history;
+mod script;
 
 mod oracle;
 mod storage;
