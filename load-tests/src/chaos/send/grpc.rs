@@ -103,6 +103,7 @@ fn submission(step: &Step) -> Submission {
         interaction: if is_keyed { String::new() } else { step.person.interaction() },
         respondent: Some(Respondent { kind: Some(respondent::Kind::Ref(step.person.respondent())) }),
         locale: "en".to_owned(),
+        country: "CH".to_owned(),
         answers: answers.into_iter().filter_map(|(id, value)| Some((id.to_owned(), value?))).collect(),
         key: if is_keyed { wire::key(step) } else { String::new() },
         ..Submission::default()
