@@ -59,7 +59,11 @@ impl Collector for Scrape {
             ("voxgate_spool_bytes", "Bytes of the records that wait for delivery", as_f64(spool.bytes)),
             ("voxgate_spool_oldest_seconds", "Age of the oldest record that waits", oldest),
             ("voxgate_dead_letters", "Records that the store refused", as_f64(edge.letters.len() as u64)),
-            ("voxgate_redis_up", "Whether claims can be asked", f64::from(u8::from(claims.is_up()))),
+            (
+                "voxgate_redis_up",
+                "Whether Redis can be asked; 1 where none is configured",
+                f64::from(u8::from(claims.is_up())),
+            ),
             (
                 "voxgate_store_up",
                 "Whether the store takes records",

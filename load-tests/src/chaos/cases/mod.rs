@@ -1,7 +1,9 @@
 //! The cases, by theme; a theme's file holds nothing else.
 
+mod claims;
 mod erasure;
 mod gateway;
+mod redis;
 mod reload;
 mod restore;
 mod shutdown;
@@ -12,6 +14,23 @@ use super::case::Entry;
 /// Every case, in the order run.
 pub(crate) const ALL: &[Entry] = &[
     Entry { name: "gateway_sigkill", run: |case| Box::pin(gateway::sigkill(case)) },
+    Entry { name: "redis_killed", run: |case| Box::pin(redis::killed(case)) },
+    Entry { name: "redis_restarted_empty", run: |case| Box::pin(redis::restarted_empty(case)) },
+    Entry { name: "redis_frozen", run: |case| Box::pin(redis::frozen(case)) },
+    Entry { name: "redis_slow", run: |case| Box::pin(redis::slow(case)) },
+    Entry { name: "redis_out_of_memory", run: |case| Box::pin(redis::out_of_memory(case)) },
+    Entry { name: "redis_failover", run: |case| Box::pin(redis::failover(case)) },
+    Entry { name: "redis_reshard", run: |case| Box::pin(redis::reshard(case)) },
+    Entry { name: "redis_lru", run: |case| Box::pin(redis::lru(case)) },
+    Entry { name: "redis_other_identity_key", run: |case| Box::pin(redis::other_identity_key(case)) },
+    Entry { name: "claim_killed_before_fsync", run: |case| Box::pin(claims::killed_before_fsync(case)) },
+    Entry { name: "claim_double_before_fsync", run: |case| Box::pin(claims::double_before_fsync(case)) },
+    Entry {
+        name: "claim_changed_back_across_failover",
+        run: |case| Box::pin(claims::changed_back_across_failover(case)),
+    },
+    Entry { name: "claim_bucket_boundary", run: |case| Box::pin(claims::bucket_boundary(case)) },
+    Entry { name: "claim_expired_bucket", run: |case| Box::pin(claims::expired_bucket(case)) },
     Entry { name: "store_sigkill", run: |case| Box::pin(store::sigkill(case)) },
     Entry { name: "store_slow", run: |case| Box::pin(store::slow(case)) },
     Entry { name: "store_frozen", run: |case| Box::pin(store::frozen(case)) },

@@ -93,10 +93,10 @@ impl Claiming<'_> {
         let mut values = self.shared.link.many(self.live, &pipeline, self.deadline).await?.into_iter();
         let is_new = values.next()? == Value::Int(1);
         let previous = if bucket.previous.is_some() { bytes(values.next()?)? } else { None };
-        if bucket.expire_secs.is_some() {
+        if values.next() == Some(Value::Int(1)) {
             bucket.expires();
         }
-        if values.nth(1) == Some(Value::Int(0)) {
+        if values.next() == Some(Value::Int(0)) {
             bucket.is_alone();
         }
         Some(if is_new { Entered::New(previous) } else { Entered::Known })

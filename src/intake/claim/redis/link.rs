@@ -4,18 +4,20 @@
 //! `breaker_failures` failures in a row by dropping the connection, and with it whatever still waited on it; every
 //! `breaker_probe` a new connection is tried with a write, so that a server that is full or read-only stays out.
 
+mod owner;
+
 use std::{
     collections::HashMap,
     fmt,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use redis::{Cmd, ErrorKind, FromRedisValue, Pipeline, RedisError, RedisResult, ServerErrorKind, Value};
+use redis::{Cmd, ErrorKind, Pipeline, RedisError, RedisResult, ServerErrorKind, Value};
 use tokio::{
     sync::Semaphore,
     time::{Instant, timeout, timeout_at},
@@ -59,11 +61,15 @@ pub(super) struct Link {
     clock: Clock,
     live: ArcSwapOption<Live>,
     failures: AtomicU32,
+    /// Since when nothing but failures came.
+    failing_since: Mutex<Option<Instant>>,
     /// Since when, and when last, a part of a cluster failed.
     failing: Mutex<Option<(Instant, Instant)>>,
     /// Counts connections: what was known of Redis's keys ends with each.
     generation: Arc<AtomicU64>,
     permits: Semaphore,
+    /// Whether Redis was found to be this fleet's.
+    accepted: AtomicBool,
     conflict: CancellationToken,
 }
 
@@ -81,9 +87,11 @@ impl Link {
             clock,
             live: ArcSwapOption::empty(),
             failures: AtomicU32::new(0),
+            failing_since: Mutex::default(),
             failing: Mutex::default(),
             generation: Arc::default(),
             permits: Semaphore::new(IN_FLIGHT),
+            accepted: AtomicBool::new(false),
             conflict: CancellationToken::new(),
         })
     }
@@ -101,7 +109,7 @@ impl Link {
         self.generation.load(Ordering::Acquire)
     }
 
-    /// Ended when Redis belongs to gateways with another identity key.
+    /// Ended when Redis belongs to gateways with another identity key, and never was this gateway's.
     pub(super) const fn conflict(&self) -> &CancellationToken {
         &self.conflict
     }
@@ -193,20 +201,35 @@ impl Link {
         let failures = self.failures.fetch_add(1, Ordering::Relaxed) + 1;
         let is_cluster = matches!(live.wire, Wire::Cluster(_));
         let dropped = !is_cluster && error.is_some_and(RedisError::is_unrecoverable_error);
-        if dropped || failures >= self.settings.breaker_failures {
+        let is_refusal =
+            error.is_some_and(|error| matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension));
+        if dropped || self.is_all_away(failures, is_cluster) {
             let why = error.map_or_else(|| "it does not answer in time".to_owned(), ToString::to_string);
             if self.forget(live) {
                 tracing::warn!(failures, why, "Redis fails: answers are taken unverified until it is back");
             }
             live.watch.lost.cancel();
-        } else if is_cluster && self.keeps_failing() {
+        } else if is_cluster && !is_refusal && self.keeps_failing() {
             live.watch.lost.cancel();
         }
         None
     }
 
-    /// A part of a cluster fails for long, although others answer: its client may hold on to a node that hangs, so a
-    /// new one is made, while the old one goes on serving the others.
+    /// Whether so many failures in a row mean that all of Redis is away. Of a cluster of which a part fails, a few in a
+    /// row happen by chance: there nothing must have come for as long as an answer may wait.
+    fn is_all_away(&self, failures: u32, is_cluster: bool) -> bool {
+        let now = Instant::now();
+        let mut since = self.failing_since.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = *match failures {
+            1 => since.insert(now),
+            _ => since.get_or_insert(now),
+        };
+        failures >= self.settings.breaker_failures && (!is_cluster || now - since >= self.settings.timeout)
+    }
+
+    /// A part of a cluster is silent for long, although others answer: its client may hold on to a node that hangs, so
+    /// a new one is made, while the old one goes on serving the others. A node that refuses, being full say, would
+    /// refuse a new client too, and all claims would be older than its connection.
     fn keeps_failing(&self) -> bool {
         let now = Instant::now();
         let mut failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);
@@ -248,30 +271,17 @@ impl Link {
             .await
             .map_err(ConnectError::Unavailable)?;
         self.check_identity(&mut wire).await?;
-        let epochs = wire::epochs(&mut wire).await.map_err(ConnectError::Unavailable)?;
+        // Where one master is silent the others serve; an epoch not seen now counts from when it is seen first.
+        let epochs = wire::epochs(&mut wire).await.unwrap_or_default();
         let now = self.clock.now();
         watch.since.store(now.as_micros(), Ordering::Release);
         let epochs = Mutex::new(epochs.into_iter().map(|epoch| (epoch, now)).collect());
         Ok(Arc::new(Live { wire, watch, epochs }))
     }
 
-    async fn check_identity(&self, wire: &mut Wire) -> Result<(), ConnectError> {
-        let key = format!("{}identity", self.settings.prefix);
-        let command = redis::cmd("SET").arg(key).arg(&self.fingerprint).arg("NX").arg("GET").to_owned();
-        let found = wire.one(&command).await.map_err(ConnectError::Unavailable)?;
-        match Option::<String>::from_redis_value(found)
-            .map_err(|error| ConnectError::Unavailable(error.into()))?
-        {
-            Some(other) if other != self.fingerprint => {
-                self.conflict.cancel();
-                Err(ConnectError::IdentityKey)
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Keeps a connection up, for good or until Redis turns out to be another fleet's.
+    /// Keeps a connection up, for good or until Redis turns out to be another fleet's and never was this gateway's.
     pub(super) async fn keep_up(&self, mut standing: Option<Arc<Live>>) {
+        let mut told_of_others = false;
         loop {
             if let Some(live) = standing.take() {
                 live.watch.lost.cancelled().await;
@@ -283,14 +293,23 @@ impl Link {
                     tokio::time::sleep(self.settings.breaker_probe).await;
                 }
             }
+            let was_away = !self.is_up();
             match self.connect().await {
                 Ok(live) => {
-                    tracing::info!("Redis is back: answers are verified again");
+                    if was_away {
+                        tracing::info!("Redis is back: answers are verified again");
+                    }
+                    told_of_others = false;
                     standing = Some(live);
                 }
-                Err(ConnectError::IdentityKey) => return,
+                Err(ConnectError::IdentityKey) if self.conflict.is_cancelled() => return,
                 Err(error) => {
-                    tracing::debug!(%error, "Redis is still away");
+                    let is_others = matches!(error, ConnectError::IdentityKey);
+                    match is_others && !told_of_others {
+                        true => self.tell_of_others(&error),
+                        false => tracing::debug!(%error, "Redis is still away"),
+                    }
+                    told_of_others |= is_others;
                     tokio::time::sleep(self.settings.breaker_probe).await;
                 }
             }

@@ -201,7 +201,8 @@ impl Shared {
     /// Keeps the connection up and this gateway's numbers published, until the end; then publishes what is on disk, so
     /// that others need not spool its answers again.
     async fn run(self: Arc<Self>, first: Option<Arc<Live>>, stop: CancellationToken) {
-        let working = async { tokio::join!(self.link.keep_up(first), self.publish()) };
+        let working =
+            async { tokio::join!(self.link.keep_up(first), self.link.watch_over(), self.publish()) };
         let _stopped = stop.run_until_cancelled(working).await;
         self.publish_last().await;
     }

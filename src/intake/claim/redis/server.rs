@@ -138,7 +138,7 @@ impl Cluster {
 }
 
 impl Server {
-    fn is_replica(&self) -> bool {
+    pub(crate) fn is_replica(&self) -> bool {
         self.cli(&["ROLE"]).starts_with("slave")
     }
 

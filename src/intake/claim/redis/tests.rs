@@ -1,6 +1,9 @@
 //! The protocol against real servers: one, and a cluster of six.
 
 mod memory;
+mod part;
+mod reshard;
+mod whose;
 
 use std::time::Instant as Wall;
 

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::try_join_all;
 use redis::{
     AsyncConnectionConfig, Client, ClientTlsConfig, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind,
     FromRedisValue, IntoConnectionInfo, Pipeline, ProtocolVersion, PushInfo, PushKind, RedisError,
@@ -45,14 +46,16 @@ impl Wire {
         }
     }
 
-    /// Sends commands on keys of one slot; a value for each.
+    /// Sends commands on keys of one slot at once; a value for each. They are carried out in this order, but for a
+    /// slot of a cluster that is just being moved.
     pub(super) async fn many(&mut self, pipeline: &Pipeline) -> RedisResult<Vec<Value>> {
-        let count = pipeline.len();
-        let values = match self {
-            Self::Single(wire) => wire.req_packed_commands(pipeline, 0, count).await?,
-            Self::Cluster(wire) => wire.req_packed_commands(pipeline, 0, count).await?,
-        };
-        values.into_iter().map(Value::extract_error).collect()
+        match self {
+            Self::Single(wire) => {
+                let values = wire.req_packed_commands(pipeline, 0, pipeline.len()).await?;
+                values.into_iter().map(Value::extract_error).collect()
+            }
+            Self::Cluster(wire) => each(wire, pipeline).await,
+        }
     }
 
     /// The epoch of the master that serves a key: each failover gives one that was never used before. None for a
@@ -64,6 +67,16 @@ impl Wire {
         let info = wire.route_command(info, RoutingInfo::SingleNode(master)).await?.extract_error()?;
         Ok(epoch_in(&String::from_redis_value(info)?))
     }
+}
+
+/// Each command finds its own way. The cluster client redirects a pipeline as a whole when one key of it has moved: a
+/// key that has not would be made again on the other node, where `redis-cli --cluster reshard` then stops.
+async fn each(wire: &ClusterConnection, pipeline: &Pipeline) -> RedisResult<Vec<Value>> {
+    let commands = pipeline.cmd_iter().map(|command| {
+        let mut wire = wire.clone();
+        async move { wire.req_packed_command(command).await?.extract_error() }
+    });
+    try_join_all(commands).await
 }
 
 /// The epochs of all masters; none for a single server.

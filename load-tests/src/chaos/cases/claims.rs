@@ -1,0 +1,188 @@
+//! The claim protocol's own cases: what Redis knows of an answer is more, less or older than what is on disk.
+
+mod halted;
+mod later;
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use anyhow::{Context as _, ensure};
+use voxgate::proto::store::v1::Claim;
+
+use self::halted::Halted;
+use super::redis::{outage, topology};
+use crate::{
+    chaos::{
+        case::Case,
+        plan::Way,
+        rig::{Claims, Gateway, Rig, Setup},
+        script::{Say, Script},
+        verdict::Verdict,
+    },
+    process::LOOK_EVERY,
+};
+
+fn two_gateways(claims: Claims) -> Setup {
+    Setup { gateways: 2, claims, ..Setup::default() }
+}
+
+/// Half of them send an idempotency key.
+fn say(gateway: usize, person: u32, score: i32, ordinal: u32) -> Say {
+    let way = if person.is_multiple_of(2) { Way::Submit } else { Way::Json };
+    Say { gateway, way, person, score, ordinal }
+}
+
+/// The same as a beacon, of which Redis is asked nothing but the claim.
+fn beacon(gateway: usize, person: u32) -> Say {
+    Say { way: Way::Beacon, ..say(gateway, person, 9, 0) }
+}
+
+/// A gateway dies between claim and fsync; the retry at the other one meets a claim of which nothing is on disk.
+pub(super) async fn killed_before_fsync(case: Case) -> anyhow::Result<Verdict> {
+    let mut rig = halted::patient(two_gateways(Claims::Redis)).start(&case).await?;
+    let rounds = case.pick(2, 12);
+    let script = Arc::new(rig.script(rounds)?);
+    for person in 0..rounds {
+        let halted = Halted::between_claim_and_disk(&mut rig, &script, beacon(0, person)).await?;
+        rig.gateway(0)?.server.kill();
+        let fate = halted.fate().await?;
+        ensure!(!fate.is_acknowledged(), "acknowledged by a gateway that had nothing on disk: {fate:?}");
+        script.acknowledged(beacon(1, person)).await?;
+        ensure!(respooled(rig.gateway(1)?).await? == u64::from(person) + 1, "the retry was taken for stored");
+        rig.gateway(0)?.server.restart().await?;
+        ensure!(rig.gateway(0)?.server.books().await?.appended == 0, "the first one was on disk after all");
+    }
+    rig.judge_history(&history(script)?).await
+}
+
+/// A double comes to the other gateway while the first answer is claimed and not yet on disk.
+pub(super) async fn double_before_fsync(case: Case) -> anyhow::Result<Verdict> {
+    let mut rig = halted::patient(two_gateways(Claims::Redis)).start(&case).await?;
+    let rounds = case.pick(2, 12);
+    let script = Arc::new(rig.script(rounds)?);
+    for person in 0..rounds {
+        let halted = Halted::between_claim_and_disk(&mut rig, &script, beacon(0, person)).await?;
+        script.acknowledged(beacon(1, person)).await?;
+        ensure!(respooled(rig.gateway(1)?).await? == u64::from(person) + 1, "the double was dropped");
+        rig.gateway(0)?.server.signal("CONT")?;
+        let fate = halted.fate().await?;
+        ensure!(fate.is_acknowledged(), "a gateway that was stopped for a moment lost its caller: {fate:?}");
+    }
+    let mut verdict = rig.judge_history(&history(script)?).await?;
+    for gateway in &rig.gateways {
+        let appended = gateway.server.books().await?.appended;
+        verdict.must(appended == u64::from(rounds), || format!("{appended} records, not {rounds}"));
+    }
+    Ok(verdict)
+}
+
+/// "9, then 3, then 9 again", where a failover forgets the 3: the last 9 is not taken for the first.
+pub(super) async fn changed_back_across_failover(case: Case) -> anyhow::Result<Verdict> {
+    let mut rig = two_gateways(Claims::Cluster).start(&case).await?;
+    let people = case.pick(12, 60);
+    let script = rig.script(people)?;
+    for person in 0..people {
+        script.acknowledged(say(0, person, 9, 0)).await?;
+        until_known(&rig, &script, person).await?;
+    }
+    let cluster = rig.cluster.as_mut().context("there is a cluster")?;
+    let pairs = topology::pairs(cluster.nodes())?;
+    for pair in &pairs {
+        topology::replicated(cluster.nodes(), *pair).await?;
+        topology::cut_replication(topology::node(cluster.nodes(), pair.master)?)?;
+    }
+    for person in 0..people {
+        script.acknowledged(say(0, person, 3, 10_000)).await?;
+    }
+    let cluster = rig.cluster.as_mut().context("there is a cluster")?;
+    for pair in &pairs {
+        topology::take_over(cluster.nodes(), *pair).await?;
+    }
+    for person in 0..people {
+        script.acknowledged(say((person % 2) as usize, person, 9, 10_001)).await?;
+    }
+    let mut verdict = rig.judge_history(&script.history()).await?;
+    let them: BTreeSet<_> = (0..people).map(|person| Script::person(person).respondent()).collect();
+    let claims = outage::claims(&rig.store_url()?, &them).await?;
+    let verified = claims.iter().filter(|claim| **claim == Claim::Verified).count();
+    // An unverified answer is stored whatever the claims say: it proves nothing here.
+    verdict
+        .must(verified * 2 > claims.len(), || format!("only {verified} of {} were verified", claims.len()));
+    verdict.note(format!("{verified} of {people} changed back over a claim that a failover brought back"));
+    Ok(verdict)
+}
+
+/// Says the same until the other gateway knows that it is on disk, and drops it.
+async fn until_known(rig: &Rig, script: &Script, person: u32) -> anyhow::Result<()> {
+    let other = rig.gateways.get(1).context("there are two gateways")?;
+    let mut ordinal = 1;
+    loop {
+        let before = respooled(other).await?;
+        script.acknowledged(say(1, person, 9, ordinal)).await?;
+        if respooled(other).await? == before {
+            return Ok(());
+        }
+        ensure!(ordinal < 1000, "the other gateway never knows that the first answer is on disk");
+        ordinal += 1;
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// Answers on the two sides of the moment at which a new period of buckets begins: doubles and changes are known.
+pub(super) async fn bucket_boundary(case: Case) -> anyhow::Result<Verdict> {
+    let boundary = later::Boundary::of_buckets()?;
+    let mut rig = boundary.soon(two_gateways(Claims::Redis))?.start(&case).await?;
+    let people = case.pick(20, 200);
+    let script = rig.script(people)?;
+    for person in 0..people {
+        script.acknowledged(say(0, person, 9, 0)).await?;
+    }
+    ensure!(!boundary.is_past(), "the machine is too slow: the boundary came before the answers were in");
+    boundary.wait().await;
+    for person in 0..people {
+        let score = if person < people / 2 { 9 } else { 3 };
+        script.acknowledged(say(1, person, score, 1)).await?;
+    }
+    let books = rig.gateway(1)?.server.books().await?;
+    let buckets = rig.redis()?.cli(&["KEYS", "vg:{*"])?;
+    let periods: BTreeSet<_> = buckets.lines().filter_map(|key| key.rsplit('}').next()).collect();
+    ensure!(periods.len() == 2, "the boundary was not crossed: {periods:?}");
+    let mut verdict = rig.judge_history(&script.history()).await?;
+    let half = u64::from(people / 2);
+    verdict.must((books.accepted, books.duplicate, books.revised) == (0, half, half), || {
+        format!("not {half} duplicates and {half} revisions: {books:?}")
+    });
+    Ok(verdict)
+}
+
+/// Buckets and runs' numbers expire while their answers may still be doubled and changed: the words are `accepted`, and
+/// storage is exact.
+pub(super) async fn expired_bucket(case: Case) -> anyhow::Result<Verdict> {
+    let mut rig = two_gateways(Claims::Redis).start(&case).await?;
+    let people = case.pick(20, 200);
+    let script = rig.script(people)?;
+    for person in 0..people {
+        script.acknowledged(say(0, person, 9, 0)).await?;
+    }
+    let expire = "for _, k in ipairs(redis.call('KEYS', 'vg:*')) do redis.call('PEXPIRE', k, 1) end";
+    rig.redis()?.cli(&["EVAL", expire, "0"])?;
+    rig.delivered().await?;
+    for person in 0..people {
+        let score = if person < people / 2 { 9 } else { 3 };
+        script.acknowledged(say(1, person, score, 1)).await?;
+    }
+    let books = rig.gateway(1)?.server.books().await?;
+    let mut verdict = rig.judge_history(&script.history()).await?;
+    verdict.must(books.accepted == u64::from(people), || format!("not all `accepted`: {books:?}"));
+    Ok(verdict)
+}
+
+/// Doubles that this gateway spooled once more, since it was started.
+async fn respooled(gateway: &Gateway) -> anyhow::Result<u64> {
+    let (_, ledger) = gateway.server.get("/ledger").await?;
+    let ledger: serde_json::Value = serde_json::from_str(&ledger)?;
+    ledger["respooled"].as_u64().context("the ledger tells what was spooled again")
+}
+
+fn history(script: Arc<Script>) -> anyhow::Result<crate::chaos::history::History> {
+    Ok(Arc::into_inner(script).context("nobody sends any more")?.history())
+}
