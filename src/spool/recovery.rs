@@ -51,8 +51,7 @@ pub(super) fn recover(disk: &dyn Disk, dir: &Path) -> Result<Recovered, OpenErro
     disk.create_dir(&aside).map_err(OpenError::io("make the spool's directory", &aside))?;
     let (file, books) =
         BooksFile::open(disk, dir).map_err(OpenError::io("read the spool's books in", dir))?;
-    let Inventory { segments, chained, spares, generation } =
-        Inventory::take(disk, dir).map_err(OpenError::io("read the spool's segments in", dir))?;
+    let Inventory { segments, chained, spares, generation } = Inventory::take(disk, dir)?;
     let mut report = Recovery { cursor_lost: books.is_none() && !segments.is_empty(), ..Recovery::default() };
     let books = books.unwrap_or_else(|| books_from(&segments));
     let mut recovering = Recovering { disk, dir, segments, books };
@@ -81,9 +80,10 @@ struct Inventory {
 }
 
 impl Inventory {
-    fn take(disk: &dyn Disk, dir: &Path) -> io::Result<Self> {
+    fn take(disk: &dyn Disk, dir: &Path) -> Result<Self, OpenError> {
+        let names = disk.list(dir).map_err(OpenError::io("read the spool's directory", dir))?;
         let mut generations: Vec<u32> =
-            disk.list(dir)?.iter().filter_map(|name| name.strip_suffix(".segment")?.parse().ok()).collect();
+            names.iter().filter_map(|name| name.strip_suffix(".segment")?.parse().ok()).collect();
         generations.sort_unstable();
         let mut inventory = Self::default();
         for generation in generations {
@@ -93,10 +93,19 @@ impl Inventory {
         Ok(inventory)
     }
 
-    fn add(&mut self, disk: &dyn Disk, dir: &Path, generation: u32) -> io::Result<()> {
-        let file = disk.open(&segment_path(dir, generation))?;
-        let len = file.len()?;
-        let Some(head) = read_head(&*file, generation, len)? else {
+    fn add(&mut self, disk: &dyn Disk, dir: &Path, generation: u32) -> Result<(), OpenError> {
+        let path = segment_path(dir, generation);
+        let failed = || OpenError::io("read the segment", &path);
+        let file = disk.open(&path).map_err(failed())?;
+        let len = file.len().map_err(failed())?;
+        let mut bytes = [0; SEGMENT_HEAD_BYTES];
+        if let Err(error) = read_full(&*file, &mut bytes, 0) {
+            warn!(%error, segment = generation, "the head of a segment cannot be read");
+        }
+        if let Some(found) = SegmentHead::newer_version(&bytes) {
+            return Err(OpenError::Newer { path, found });
+        }
+        let Some(head) = head(&bytes, &*file, generation, len).map_err(failed())? else {
             self.spares.push((generation, len));
             return Ok(());
         };
@@ -117,12 +126,8 @@ impl Inventory {
 }
 
 /// The head of a segment; made up from its first frame when it is broken. None when it holds nothing of its generation.
-fn read_head(file: &dyn DiskFile, generation: u32, len: u64) -> io::Result<Option<SegmentHead>> {
-    let mut bytes = [0; SEGMENT_HEAD_BYTES];
-    if let Err(error) = read_full(file, &mut bytes, 0) {
-        warn!(%error, segment = generation, "the head of a segment cannot be read");
-    }
-    if let Some(head) = SegmentHead::parse(&bytes).filter(|head| head.generation == generation) {
+fn head(bytes: &[u8], file: &dyn DiskFile, generation: u32, len: u64) -> io::Result<Option<SegmentHead>> {
+    if let Some(head) = SegmentHead::parse(bytes).filter(|head| head.generation == generation) {
         return Ok(Some(head));
     }
     let mut walk =
