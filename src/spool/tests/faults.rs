@@ -150,7 +150,7 @@ fn faulty() -> (Faulty, Rig) {
 }
 
 /// Waits for a condition that another thread brings about.
-async fn until(mut holds: impl FnMut() -> bool) {
+pub(super) async fn until(mut holds: impl FnMut() -> bool) {
     let waiting = async {
         while !holds() {
             tokio::time::sleep(Duration::from_millis(5)).await;
