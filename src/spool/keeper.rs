@@ -160,27 +160,46 @@ impl Keeper {
         }
     }
 
-    /// A spare of an earlier run, else a recycled one, else a new one; none when neither budget nor disk allow it.
+    /// A spare of an earlier run, else a recycled one, else a new one; none when neither budget nor disk allow it. A delivered
+    /// one gives way before its time when a new one cannot be had.
     fn prepared(&mut self) -> io::Result<Option<Prepared>> {
         if let Some(spare) = self.spare()? {
             return Ok(Some(spare));
         }
-        let new_is_allowed = !self.over_budget() && !self.is_below_floor(self.shared.bounds.segment_bytes);
-        if !new_is_allowed || self.shared.expired() > 0 {
-            while let Some(segment) = self.shared.release_oldest() {
-                if !segment.spoiled && segment.len == self.shared.bounds.segment_bytes {
-                    self.recycle(segment)?;
-                    return self.spare();
-                }
-                if !self.remove_or_keep(segment) {
-                    break;
-                }
+        let mut full = None;
+        if self.has_room() && self.shared.expired() == 0 {
+            match self.zero_filled() {
+                // A quota does not show in what is free.
+                Err(error) if is_full(&error) => full = Some(error),
+                made => return made.map(Some),
             }
         }
-        if !self.over_budget() && !self.is_below_floor(self.shared.bounds.segment_bytes) {
-            return self.zero_filled().map(Some);
+        if let Some(recycled) = self.recycled()? {
+            return Ok(Some(recycled));
+        }
+        match full {
+            Some(error) => Err(error),
+            None if self.has_room() => self.zero_filled().map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The oldest delivered segment that is fit to be used again; others are removed on the way.
+    fn recycled(&mut self) -> io::Result<Option<Prepared>> {
+        while let Some(segment) = self.shared.release_oldest() {
+            if !segment.spoiled && segment.len == self.shared.bounds.segment_bytes {
+                self.recycle(segment)?;
+                return self.spare();
+            }
+            if !self.remove_or_keep(segment) {
+                break;
+            }
         }
         Ok(None)
+    }
+
+    fn has_room(&self) -> bool {
+        !self.over_budget() && !self.is_below_floor(self.shared.bounds.segment_bytes)
     }
 
     fn over_budget(&self) -> bool {
@@ -277,6 +296,10 @@ impl Keeper {
             error!(%error, "the spool's cursor cannot be written; delivery goes on, but after a crash more is delivered twice: check the disk under the data directory");
         }
     }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 fn fill(file: &dyn DiskFile, len: u64) -> io::Result<()> {
