@@ -49,6 +49,21 @@ cases! {
     erasure_held,
     restore_replay,
     reload,
+    disk_full,
+    disk_floor,
+    disk_full_store,
+    disk_fsync_error,
+    disk_write_error,
+    disk_read_only,
+    disk_store_error,
+    disk_dead_letters,
+    disk_read_only_at_start,
+    disk_newer_version,
+    disk_two_gateways,
+    disk_torn_tail,
+    disk_flipped_bits,
+    disk_missing_segment,
+    disk_recycled_segment,
 }
 
 fn chaos(arguments: &[&str]) -> Output {

@@ -59,8 +59,6 @@ pub(super) enum SessionError {
     Confused,
     #[error("a dead letter could not be kept: {0}")]
     DeadLetter(super::dead_letters::KeepError),
-    #[error("the spool's cursor could not be moved: {0}")]
-    Cursor(std::io::Error),
 }
 
 /// A batch that waits for its ack. Its records are kept until then, for the dead letters.
@@ -172,7 +170,11 @@ impl<'a> Session<'a> {
         while let Some(front) = self.on_the_way.pop_front_if(|front| front.refused.is_some()) {
             let dead = self.bury(&front).await?;
             self.observe_lag(&front.batch);
-            self.spool.advance(front.batch.last, dead).map_err(SessionError::Cursor)?;
+            if let Err(error) = self.spool.advance(front.batch.last, dead) {
+                // The store has the batch; a disk that is full or fails must not keep the others from it. The spool's keeper
+                // tells the operator, and tries again.
+                tracing::debug!(%error, "the spool's cursor was moved, but could not be written");
+            }
             self.delivered = true;
         }
         Ok(())

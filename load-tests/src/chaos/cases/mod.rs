@@ -1,6 +1,7 @@
 //! The cases, by theme; a theme's file holds nothing else.
 
 mod claims;
+mod disk;
 mod erasure;
 mod gateway;
 mod redis;
@@ -45,4 +46,19 @@ pub(crate) const ALL: &[Entry] = &[
     Entry { name: "erasure_held", run: |case| Box::pin(erasure::held(case)) },
     Entry { name: "restore_replay", run: |case| Box::pin(restore::replay(case)) },
     Entry { name: "reload", run: |case| Box::pin(reload::under_load(case)) },
+    Entry { name: "disk_full", run: |case| Box::pin(disk::full::spool(case)) },
+    Entry { name: "disk_floor", run: |case| Box::pin(disk::full::floor(case)) },
+    Entry { name: "disk_full_store", run: |case| Box::pin(disk::full::store(case)) },
+    Entry { name: "disk_fsync_error", run: |case| Box::pin(disk::failing::fsync(case)) },
+    Entry { name: "disk_write_error", run: |case| Box::pin(disk::failing::write(case)) },
+    Entry { name: "disk_read_only", run: |case| Box::pin(disk::failing::read_only(case)) },
+    Entry { name: "disk_store_error", run: |case| Box::pin(disk::failing::store(case)) },
+    Entry { name: "disk_dead_letters", run: |case| Box::pin(disk::failing::dead_letters(case)) },
+    Entry { name: "disk_read_only_at_start", run: |case| Box::pin(disk::directory::read_only(case)) },
+    Entry { name: "disk_newer_version", run: |case| Box::pin(disk::directory::newer_version(case)) },
+    Entry { name: "disk_two_gateways", run: |case| Box::pin(disk::directory::two_gateways(case)) },
+    Entry { name: "disk_torn_tail", run: |case| Box::pin(disk::damaged::torn_tail(case)) },
+    Entry { name: "disk_flipped_bits", run: |case| Box::pin(disk::damaged::flipped_bits(case)) },
+    Entry { name: "disk_missing_segment", run: |case| Box::pin(disk::damaged::missing_segment(case)) },
+    Entry { name: "disk_recycled_segment", run: |case| Box::pin(disk::damaged::recycled_segment(case)) },
 ];
