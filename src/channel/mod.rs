@@ -12,6 +12,7 @@ pub(crate) mod http;
 pub(crate) mod ivr;
 pub(crate) mod json;
 pub(crate) mod link;
+pub(crate) mod openapi;
 pub(crate) mod page;
 pub(crate) mod site_form;
 
