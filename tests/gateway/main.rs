@@ -27,6 +27,7 @@ mod identity;
 mod lifecycle;
 mod limits;
 mod one_response;
+mod openapi;
 mod operating;
 mod people;
 mod redis;

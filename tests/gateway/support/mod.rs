@@ -2,6 +2,7 @@
 
 mod cli;
 mod config;
+pub(crate) mod description;
 mod gateway;
 mod http;
 mod links;
