@@ -13,6 +13,20 @@ pub mod collector {
     /// `voxgate.collector.v1`
     pub mod v1 {
         tonic::include_proto!("voxgate.collector.v1");
+
+        /// A contact may stand in it.
+        impl std::fmt::Debug for Respondent {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("Respondent([redacted])")
+            }
+        }
+
+        /// A contact may stand in it.
+        impl std::fmt::Debug for respondent::Kind {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("Kind([redacted])")
+            }
+        }
     }
 }
 

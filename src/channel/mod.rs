@@ -16,6 +16,9 @@ pub(crate) mod openapi;
 pub(crate) mod page;
 pub(crate) mod site_form;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use self::http::Reply;
 
 use std::sync::Arc;
