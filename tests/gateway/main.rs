@@ -31,5 +31,6 @@ mod openapi;
 mod operating;
 mod people;
 mod redis;
+mod secrecy;
 mod storage;
 mod store_service;

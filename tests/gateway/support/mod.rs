@@ -8,6 +8,7 @@ mod http;
 mod links;
 mod logs;
 mod plan;
+pub(crate) mod planted;
 mod redis;
 mod store;
 mod submissions;
