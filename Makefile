@@ -5,8 +5,10 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 BUF := target/tools/node_modules/.bin/buf
+REDOCLY := target/tools/node_modules/.bin/redocly
+OPENAPI := src/channel/openapi/openapi.json
 
-.PHONY: help test tools fmt clippy proto cargo-test bench chaos run
+.PHONY: help test tools fmt clippy proto openapi cargo-test bench chaos run
 
 help: ## Lists the targets.
 	@sed -nE 's/^([a-z-]+):.*## (.*)$$/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -15,6 +17,7 @@ test: tools ## Everything that must pass; installs what the machine lacks, and s
 	@$(MAKE) --no-print-directory fmt
 	@$(MAKE) --no-print-directory clippy
 	@$(MAKE) --no-print-directory proto
+	@$(MAKE) --no-print-directory openapi
 	@$(MAKE) --no-print-directory cargo-test
 	@echo "==> make test: all of it passed"
 
@@ -33,6 +36,10 @@ clippy: ## Lints, warnings denied.
 proto: tools ## The contracts, by buf's STANDARD rules.
 	@echo "==> buf lint proto"
 	@$(BUF) lint proto
+
+openapi: tools ## The description of the HTTP API, by Redocly's recommended rules.
+	@echo "==> redocly lint $(OPENAPI)"
+	@REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true $(REDOCLY) lint --skip-rule info-license $(OPENAPI)
 
 cargo-test: ## Unit tests, whole-gateway tests, browser tests, a small bench.
 	@echo "==> cargo test --workspace"

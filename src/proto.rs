@@ -13,6 +13,20 @@ pub mod collector {
     /// `voxgate.collector.v1`
     pub mod v1 {
         tonic::include_proto!("voxgate.collector.v1");
+
+        /// A contact may stand in it.
+        impl std::fmt::Debug for Respondent {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("Respondent([redacted])")
+            }
+        }
+
+        /// A contact may stand in it.
+        impl std::fmt::Debug for respondent::Kind {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("Kind([redacted])")
+            }
+        }
     }
 }
 
@@ -21,6 +35,17 @@ pub mod store {
     /// `voxgate.store.v1`
     pub mod v1 {
         tonic::include_proto!("voxgate.store.v1");
+
+        /// Somebody's answers.
+        impl std::fmt::Debug for Record {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_struct("Record")
+                    .field("survey", &self.survey)
+                    .field("brand", &self.brand)
+                    .field("answers", &self.answers.len())
+                    .finish_non_exhaustive()
+            }
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Where the configuration came from, to read it again.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct ConfigSource {
     /// The directory.
     pub dir: PathBuf,
@@ -20,6 +20,13 @@ pub(crate) struct ConfigSource {
     pub overrides: Overrides,
     /// The environment at start.
     pub env: BTreeMap<String, String>,
+}
+
+/// The environment holds secrets, and flags may.
+impl std::fmt::Debug for ConfigSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ConfigSource").field("dir", &self.dir).finish_non_exhaustive()
+    }
 }
 
 /// Reads the configuration again and swaps what may change. A wrong one changes nothing.

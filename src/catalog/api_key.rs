@@ -55,7 +55,9 @@ pub struct ApiKey {
     pub quota: Option<Quota>,
 }
 
-/// SHA-256 of a key. Looked up by hash, so the time it takes tells nothing of the key.
+/// SHA-256 of a key. Looked up by hash: what the time of the look-up might tell is something of a hash that the caller
+/// computed from a guess, and no guess comes nearer to a key of 128 random bits by it. A wrong key, one of another brand
+/// and a right one cost the same hash and look-up before anything else is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ApiKeyHash([u8; 32]);
 

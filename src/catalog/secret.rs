@@ -1,8 +1,6 @@
-//! Secrets print as `[redacted]`, whatever prints them.
+//! Secrets print as `[redacted]`, whatever prints them, and are compared in a time that tells nothing of them.
 
 use std::fmt;
-
-use subtle::ConstantTimeEq;
 
 /// A secret text.
 #[derive(Clone)]
@@ -19,9 +17,19 @@ impl Secret {
         &self.0
     }
 
-    /// Compares in a time that does not depend on where the two differ.
+    /// Compares in a time that depends neither on where the two differ nor on which is longer: a comparison of the texts
+    /// themselves, constant in time as it may be, ends at once when the lengths differ. Equality of [`blake3::Hash`] is
+    /// constant in time.
     pub fn matches(&self, other: &str) -> bool {
-        self.0.as_bytes().ct_eq(other.as_bytes()).into()
+        blake3::hash(self.0.as_bytes()) == blake3::hash(other.as_bytes())
+    }
+
+    /// Whether any of several live secrets fits. All are tried, so that the time does not tell which one did.
+    pub(crate) fn any_fits<'a>(
+        secrets: impl IntoIterator<Item = &'a Self>,
+        mut fits: impl FnMut(&Self) -> bool,
+    ) -> bool {
+        secrets.into_iter().fold(false, |found, secret| fits(secret) | found)
     }
 }
 
@@ -64,8 +72,45 @@ impl LinkKeys {
         self.0.first()
     }
 
-    /// The key with this id.
+    /// The key with this id. The id stands in the token for everybody to read, so the time may depend on it.
     pub fn with_id(&self, id: [u8; 2]) -> Option<&LinkKey> {
         self.0.iter().find(|key| key.id == id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_matches_itself_and_nothing_that_is_shorter_longer_or_altered() {
+        let secret = Secret::new("correct horse");
+        assert!(secret.matches("correct horse"));
+        for other in ["", "c", "correct hors", "correct horse ", "Correct horse", "correct horsf"] {
+            assert!(!secret.matches(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn every_live_secret_is_tried_whichever_of_them_fits() {
+        let secrets = ["first", "second", "third"].map(Secret::new);
+        for right in ["first", "second", "third", "none"] {
+            let mut tried = 0;
+            let found = Secret::any_fits(&secrets, |secret| {
+                tried += 1;
+                secret.matches(right)
+            });
+            assert_eq!((found, tried), (right != "none", 3), "{right}");
+        }
+    }
+
+    #[test]
+    fn no_secret_is_shown() {
+        let key = *b"a link key of thirty-two bytes!!";
+        let shown = format!("{:?} {:?}", Secret::new("correct horse"), LinkKey::new(key));
+        assert!(
+            !shown.contains("horse") && !shown.contains("thirty") && !shown.contains("97, 32"),
+            "{shown}"
+        );
     }
 }

@@ -12,8 +12,12 @@ pub(crate) mod http;
 pub(crate) mod ivr;
 pub(crate) mod json;
 pub(crate) mod link;
+pub(crate) mod openapi;
 pub(crate) mod page;
 pub(crate) mod site_form;
+
+#[cfg(test)]
+mod tests;
 
 pub(crate) use self::http::Reply;
 

@@ -72,7 +72,6 @@ impl fmt::Display for Problems {
 }
 
 /// What all readers of one configuration share: where secrets come from, and what was found so far.
-#[derive(Debug)]
 pub(super) struct Reading<'a> {
     /// The configuration's directory; `file:` secrets are relative to it.
     pub(super) dir: &'a Path,
@@ -81,6 +80,13 @@ pub(super) struct Reading<'a> {
     problems: RefCell<BTreeSet<Finding>>,
     warnings: RefCell<BTreeSet<Finding>>,
     sample_secrets: Cell<bool>,
+}
+
+/// The environment holds secrets.
+impl std::fmt::Debug for Reading<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reading").field("dir", &self.dir).finish_non_exhaustive()
+    }
 }
 
 impl<'a> Reading<'a> {

@@ -17,7 +17,6 @@ pub(super) const DEFAULTS: &str = include_str!("defaults.toml");
 const ENV_PREFIX: &str = "VOXGATE_";
 
 /// All layers of all settings.
-#[derive(Debug)]
 pub(super) struct Layers<'a> {
     reading: &'a Reading<'a>,
     /// By key: the flag's name and what was given.
@@ -27,6 +26,13 @@ pub(super) struct Layers<'a> {
     file: BTreeMap<String, Value<'a>>,
     defaults: BTreeMap<String, Value<'a>>,
     asked: RefCell<BTreeSet<&'static str>>,
+}
+
+/// Its values may be secrets.
+impl std::fmt::Debug for Layers<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Layers([redacted])")
+    }
 }
 
 impl<'a> Layers<'a> {

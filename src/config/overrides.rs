@@ -21,7 +21,7 @@ impl Role {
 }
 
 /// Flags that stand for settings.
-#[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args)]
+#[derive(Clone, Default, PartialEq, Eq, clap::Args)]
 pub(crate) struct Overrides {
     /// Directory of the spool, the dead letters and the SQLite file
     #[arg(long, value_name = "DIR")]
@@ -44,6 +44,19 @@ pub(crate) struct Overrides {
     /// Redis servers, separated by commas; embedded claims without
     #[arg(long, value_name = "URL,…")]
     pub redis: Option<String>,
+}
+
+/// Shows no URLs: they may hold passwords.
+impl std::fmt::Debug for Overrides {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Overrides")
+            .field("data", &self.data)
+            .field("roles", &self.roles)
+            .field("http", &self.http)
+            .field("grpc", &self.grpc)
+            .field("admin", &self.admin)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Overrides {

@@ -16,7 +16,6 @@ const FILE_BYTES: u64 = 1024 * 1024;
 const FILES: usize = 2_000;
 
 /// A file of the configuration.
-#[derive(Debug)]
 pub(super) struct Source {
     /// Its path, as problems show it.
     pub(super) path: String,
@@ -25,6 +24,13 @@ pub(super) struct Source {
     text: String,
     /// Whether it is a file that an operator can open; the compiled-in defaults are none.
     on_disk: bool,
+}
+
+/// The text holds secrets.
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Source({})", self.path)
+    }
 }
 
 /// All files of a configuration, each folder's by name.

@@ -11,7 +11,6 @@ use super::{
 };
 
 /// A table that is being read.
-#[derive(Debug)]
 pub(super) struct Table<'a> {
     pub(super) reading: &'a Reading<'a>,
     pub(super) source: &'a Source,
@@ -19,6 +18,13 @@ pub(super) struct Table<'a> {
     path: String,
     span: Range<usize>,
     asked: RefCell<BTreeSet<&'static str>>,
+}
+
+/// Its values may be secrets.
+impl std::fmt::Debug for Table<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Table({:?})", self.source)
+    }
 }
 
 impl<'a> Table<'a> {

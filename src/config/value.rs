@@ -32,11 +32,21 @@ pub(super) struct Value<'a> {
     hidden: bool,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 enum Stands<'a> {
     InFile(&'a Source, Range<usize>, &'a DeValue<'a>),
     /// In an environment variable or a flag with this name: a text, whatever it stands for.
     Named(&'a str, &'a str),
+}
+
+/// Shows where a value stands: it may be a secret.
+impl std::fmt::Debug for Stands<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::InFile(source, span, _) => write!(f, "InFile({source:?}, {span:?})"),
+            Self::Named(name, _) => write!(f, "Named({name})"),
+        }
+    }
 }
 
 impl<'a> Value<'a> {

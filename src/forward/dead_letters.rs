@@ -29,7 +29,7 @@ const MAGIC: [u8; 8] = *b"voxlettr";
 const HEAD_BYTES: usize = 12;
 
 /// A record that the store refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct DeadLetter {
     /// Its sequence in the spool.
     pub sequence: u64,
@@ -41,6 +41,19 @@ pub(crate) struct DeadLetter {
     pub detail: String,
     /// The record, as it lay in the spool.
     pub record: Bytes,
+}
+
+/// Does not show the record: it is somebody's.
+impl std::fmt::Debug for DeadLetter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DeadLetter")
+            .field("sequence", &self.sequence)
+            .field("at", &self.at)
+            .field("code", &self.code)
+            .field("detail", &self.detail)
+            .field("bytes", &self.record.len())
+            .finish_non_exhaustive()
+    }
 }
 
 /// What [`DeadLetters::keep`] did.

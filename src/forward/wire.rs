@@ -4,11 +4,19 @@ use bytes::Bytes;
 
 /// `voxgate.store.v1.AppendRequest`, field for field; a record that is encoded already looks the same on the wire.
 #[derive(Clone, PartialEq, prost::Message)]
+#[prost(skip_debug)]
 pub(super) struct EncodedAppend {
     #[prost(uint64, tag = "1")]
     pub(super) sequence: u64,
     #[prost(bytes = "bytes", repeated, tag = "2")]
     pub(super) records: Vec<Bytes>,
+}
+
+/// Does not show the records: they are somebody's.
+impl std::fmt::Debug for EncodedAppend {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "EncodedAppend({}, {} records)", self.sequence, self.records.len())
+    }
 }
 
 /// Of `voxgate.store.v1.Record`, when the gateway received it.

@@ -7,12 +7,19 @@ use crate::{
 };
 
 /// Who answers.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Respondent {
     /// The reference, when it is one.
     pub reference: Option<Reference>,
     /// The keyed hash of the reference or contact.
     pub key: RespondentKey,
+}
+
+/// It is somebody.
+impl std::fmt::Debug for Respondent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Respondent([redacted])")
+    }
 }
 
 impl Respondent {

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// One person's answers to one survey, as a channel read them.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Submission {
     /// Which channel.
     pub channel: Channel,
@@ -45,6 +45,20 @@ pub struct Submission {
     pub hold: Option<Reason>,
     /// What the channel could not read; joined with what validation finds.
     pub problems: Vec<Problem>,
+}
+
+/// Shows neither references nor what was said; brand and survey are the caller's words until they are looked up.
+impl std::fmt::Debug for Submission {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Submission")
+            .field("channel", &self.channel)
+            .field("proof", &self.proof)
+            .field("answered", &self.answered)
+            .field("answers", &self.answers.len())
+            .field("attributes", &self.attributes.len())
+            .field("hold", &self.hold)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Submission {
@@ -107,7 +121,7 @@ pub enum Answered {
 }
 
 /// A value as it was given.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub enum Given {
     /// A whole number.
     Whole(i64),
@@ -121,6 +135,20 @@ pub enum Given {
     Choice(String),
     /// Something else; says what, for example `an array`.
     Other(&'static str),
+}
+
+/// Does not show texts: people write anything.
+impl std::fmt::Debug for Given {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Whole(number) => write!(f, "Whole({number})"),
+            Self::Fraction(number) => write!(f, "Fraction({number})"),
+            Self::Text(_) => f.write_str("Text([redacted])"),
+            Self::Typed(_) => f.write_str("Typed([redacted])"),
+            Self::Choice(value) => write!(f, "Choice({value})"),
+            Self::Other(what) => write!(f, "Other({what})"),
+        }
+    }
 }
 
 /// An opaque reference: `[A-Za-z0-9._:-]{1,64}`.
@@ -189,11 +217,18 @@ impl Country {
 }
 
 /// Makes a retry known as one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct SubmissionKey {
     /// 1 to 255 visible characters.
     pub text: String,
     /// Whether another payload under it is an error (a program's idempotency key) or a change of mind (a form's
     /// nonce, a call's step).
     pub strict: bool,
+}
+
+/// A key may name a person.
+impl std::fmt::Debug for SubmissionKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SubmissionKey(strict: {})", self.strict)
+    }
 }

@@ -36,7 +36,7 @@ impl fmt::Debug for ResponseId {
 }
 
 /// A value on its question's scale, or a text.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Value {
     /// A whole number on the scale.
     Score(i32),
@@ -44,6 +44,17 @@ pub enum Value {
     Text(String),
     /// The value of a choice.
     Choice(String),
+}
+
+/// Does not show texts: people write anything.
+impl std::fmt::Debug for Value {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Score(score) => write!(f, "Score({score})"),
+            Self::Text(_) => f.write_str("Text([redacted])"),
+            Self::Choice(value) => write!(f, "Choice({value})"),
+        }
+    }
 }
 
 /// An accepted value and its place on the scale.

@@ -43,13 +43,22 @@ impl Future for Appended {
 }
 
 /// A record on its way to the disk.
-#[derive(Debug)]
 pub(super) struct Waiting {
     pub(super) record: Bytes,
     /// Held until the record counts as part of the log.
     room: Room,
     ticket: Ticket,
     reply: oneshot::Sender<Result<u64, AppendError>>,
+}
+
+/// Does not show the record: it is somebody's.
+impl std::fmt::Debug for Waiting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Waiting")
+            .field("bytes", &self.record.len())
+            .field("ticket", &self.ticket)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Waiting {

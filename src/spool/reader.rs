@@ -24,12 +24,22 @@ const BLOCK_BYTES_MIN: usize = 64 << 10;
 const BLOCK_BYTES_MAX: usize = 4 << 20;
 
 /// Records in the order they were appended.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Batch {
     /// The sequence of the last one, for [`super::Spool::advance`].
     pub last: u64,
     /// Sequence and bytes of each.
     pub records: Vec<(u64, Bytes)>,
+}
+
+/// Does not show the records: they are somebody's.
+impl std::fmt::Debug for Batch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Batch")
+            .field("last", &self.last)
+            .field("records", &self.records.len())
+            .finish_non_exhaustive()
+    }
 }
 
 /// Reads the spool from the cursor on. There is one at a time: two would each read everything.

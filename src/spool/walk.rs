@@ -14,13 +14,25 @@ use crate::clock::Timestamp;
 const BLOCK_BYTES: usize = 1 << 20;
 
 /// A frame and where it lies.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Frame {
     pub(super) sequence: u64,
     pub(super) appended_at: Timestamp,
     /// The offset after it.
     pub(super) end: u64,
     pub(super) payload: Bytes,
+}
+
+/// Does not show the record: it is somebody's.
+impl std::fmt::Debug for Frame {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Frame")
+            .field("sequence", &self.sequence)
+            .field("appended_at", &self.appended_at)
+            .field("end", &self.end)
+            .field("bytes", &self.payload.len())
+            .finish_non_exhaustive()
+    }
 }
 
 /// What comes next in a segment.

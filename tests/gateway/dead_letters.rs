@@ -15,7 +15,17 @@ use tokio_stream::{StreamExt as _, wrappers::ReceiverStream, wrappers::TcpListen
 use tonic::{Request, Response, Status, Streaming};
 use voxgate::proto::store::v1::{self as proto, store_service_server as server};
 
-use crate::support::{Gateway, Plan, nps, voxgate, wait_for};
+use crate::support::{
+    Gateway, Plan, nps,
+    planted::{Planted, assert_none},
+    voxgate, wait_for,
+};
+
+/// What stands in each record, and nowhere else.
+const PERSONAL: [Planted; 2] = [
+    Planted { what: "a respondent", text: "crm-planted-0815" },
+    Planted { what: "a comment", text: "planted comment" },
+];
 
 /// Refuses what is about the interaction `poison` while it is strict.
 struct Picky {
@@ -103,7 +113,10 @@ async fn a_refused_record_becomes_a_dead_letter_the_rest_goes_on_and_a_retry_del
 
     let edge = Plan::new().only_edge(&url).start().await;
     for interaction in ["before", "poison", "after"] {
-        edge.submit(&nps(interaction, 9)).await.receipt(201, "accepted");
+        let mut answer = nps(interaction, 9);
+        answer["respondent"] = json!({"ref": PERSONAL[0].text});
+        answer["answers"]["reason"] = PERSONAL[1].text.into();
+        edge.submit(&answer).await.receipt(201, "accepted");
     }
     assert_eq!(received.next().await.as_deref(), Some("before"));
     assert_eq!(received.next().await.as_deref(), Some("after"), "the rest go on");
@@ -113,6 +126,8 @@ async fn a_refused_record_becomes_a_dead_letter_the_rest_goes_on_and_a_retry_del
 
     let listed = on_admin(&edge, &["dead-letters", "list"]);
     assert!(listed.contains("unwanted"), "with the reason: {listed}");
+    assert_none(&PERSONAL, "the list of dead letters", &listed);
+    assert_none(&PERSONAL, "the logs", &edge.logs());
     strict.store(false, Ordering::SeqCst);
     on_admin(&edge, &["dead-letters", "retry"]);
     assert_eq!(received.next().await.as_deref(), Some("poison"));

@@ -10,7 +10,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use crate::{
-    catalog::Brand,
+    catalog::{Brand, Secret},
     channel::page::{Context, Fields, Invitation, References},
     clock::Timestamp,
     intake::Proof,
@@ -81,17 +81,16 @@ fn split(query: &str) -> (&str, Option<&str>) {
     (said, Some(rest.split('&').next().unwrap_or(rest)))
 }
 
-/// Compares in constant time, with every secret of the brand.
+/// Compares in constant time, with every secret of the brand. What ends early is told by the signature's own form alone.
 fn is_signed(brand: &Brand, signed: &str, signature: &str) -> bool {
     // One spelling only: what is signed once must not be many links.
     if signature.bytes().any(|byte| byte.is_ascii_uppercase()) {
         return false;
     }
     let Ok(signature) = hex::decode(signature) else { return false };
-    brand.link_secrets.iter().fold(false, |found, secret| {
-        let fits = Hmac::<Sha256>::new_from_slice(secret.expose().as_bytes())
-            .is_ok_and(|mac| mac.chain_update(signed).verify_slice(&signature).is_ok());
-        found | fits
+    Secret::any_fits(&brand.link_secrets, |secret| {
+        Hmac::<Sha256>::new_from_slice(secret.expose().as_bytes())
+            .is_ok_and(|mac| mac.chain_update(signed).verify_slice(&signature).is_ok())
     })
 }
 

@@ -1,5 +1,6 @@
 //! HTTP: connections, requests with bounded bodies, the table of routes, replies.
 
+mod asset;
 mod body;
 mod doors;
 mod reply;
@@ -10,6 +11,7 @@ mod source;
 
 pub(crate) use self::server::serve;
 pub(crate) use self::{
+    asset::Asset,
     reply::{Reply, allow, no_content, quota_fields, reply, retry_after},
     request::{Request, TraceId},
 };

@@ -14,13 +14,22 @@ use crate::{
 };
 
 /// A request whose body is not read yet.
-#[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) parts: Parts,
     /// Where it came from, trusted proxies seen through.
     pub(crate) source: IpAddr,
     pub(crate) trace: TraceId,
     body: Incoming,
+}
+
+/// Shows neither address nor header fields: they hold tokens, keys and references.
+impl std::fmt::Debug for Request {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Request")
+            .field("method", &self.parts.method)
+            .field("trace", &self.trace)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Request {

@@ -6,7 +6,7 @@ use http::{Method, request::Parts};
 
 use super::{Reply, Request, TraceId, allow, doors};
 use crate::{
-    channel::{Edge, chat_widget, ivr, json},
+    channel::{Edge, chat_widget, ivr, json, openapi},
     outcome::{Reason, Refusal},
     survey::Channel,
 };
@@ -24,6 +24,7 @@ enum Route<'a> {
     Responses,
     Batch,
     Links,
+    Description,
 }
 
 impl<'a> Route<'a> {
@@ -39,6 +40,7 @@ impl<'a> Route<'a> {
             ["v1", "responses"] => Self::Responses,
             ["v1", "responses", "batch"] => Self::Batch,
             ["v1", "links"] => Self::Links,
+            ["openapi.json"] => Self::Description,
             _ => return None,
         })
     }
@@ -46,7 +48,7 @@ impl<'a> Route<'a> {
     const fn methods(self) -> &'static str {
         match self {
             Self::Link | Self::Form => "GET, HEAD, POST",
-            Self::Widget | Self::Definition { .. } => "GET, HEAD",
+            Self::Widget | Self::Definition { .. } | Self::Description => "GET, HEAD",
             Self::Beacon => "POST, OPTIONS",
             Self::Twilio { .. } | Self::IvrEvents | Self::Responses | Self::Batch | Self::Links => "POST",
         }
@@ -120,6 +122,7 @@ async fn get(edge: &Edge, request: Request, route: Route<'_>) -> Reply {
         Route::Form => doors::form_page(edge, &request),
         Route::Widget => chat_widget::script(&request.parts.headers),
         Route::Definition { survey } => doors::definition(edge, &request, survey),
+        Route::Description => openapi::description(&request.parts.headers),
         _ => wrong_method(&request, route),
     }
 }
@@ -135,7 +138,7 @@ async fn post(edge: &Edge, request: Request, route: Route<'_>) -> Reply {
         Route::Responses => json::responses(edge, request).await,
         Route::Batch => json::batch_responses(edge, request).await,
         Route::Links => doors::links(edge, request).await,
-        Route::Widget | Route::Definition { .. } => wrong_method(&request, route),
+        Route::Widget | Route::Definition { .. } | Route::Description => wrong_method(&request, route),
     }
 }
 
@@ -150,4 +153,79 @@ fn wrong_method(request: &Request, route: Route<'_>) -> Reply {
         _ => json::problem(&refusal, &request.trace),
     };
     allow(reply, route.methods())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    const ALL: [Route<'static>; 11] = [
+        Route::Link,
+        Route::Form,
+        Route::Twilio { brand: "", survey: "" },
+        Route::IvrEvents,
+        Route::Widget,
+        Route::Definition { survey: "" },
+        Route::Beacon,
+        Route::Responses,
+        Route::Batch,
+        Route::Links,
+        Route::Description,
+    ];
+
+    /// The paths that lead to a route, as the description writes them. A new route does not compile without; it goes to
+    /// `ALL` too.
+    const fn templates(route: Route<'_>) -> &'static [&'static str] {
+        match route {
+            Route::Link => {
+                &["/r/{token}", "/r/{token}/{score}", "/m/{brand}/{survey}", "/m/{brand}/{survey}/{score}"]
+            }
+            Route::Form => &["/f/{brand}/{survey}"],
+            Route::Twilio { .. } => &["/ivr/twilio/{brand}/{survey}"],
+            Route::IvrEvents => &["/v1/ivr/events"],
+            Route::Widget => &["/widget.js"],
+            Route::Definition { .. } => &["/v1/surveys/{survey}"],
+            Route::Beacon => &["/v1/beacon"],
+            Route::Responses => &["/v1/responses"],
+            Route::Batch => &["/v1/responses/batch"],
+            Route::Links => &["/v1/links"],
+            Route::Description => &["/openapi.json"],
+        }
+    }
+
+    fn route_of(path: &'static str) -> Route<'static> {
+        let segments: Vec<_> = path.trim_start_matches('/').split('/').collect();
+        Route::of(&segments).unwrap_or_else(|| panic!("{path} is described and leads nowhere"))
+    }
+
+    #[test]
+    fn every_route_is_described_and_nothing_else_is() {
+        let paths = openapi::tests::document()["paths"].as_object().unwrap();
+        let described: BTreeSet<_> = paths.keys().map(String::as_str).collect();
+        let routed: BTreeSet<_> = ALL.iter().flat_map(|route| templates(*route)).copied().collect();
+        assert_eq!(described, routed);
+        for route in ALL {
+            for path in templates(route) {
+                let found = std::mem::discriminant(&route_of(path));
+                assert_eq!(found, std::mem::discriminant(&route), "{path}");
+            }
+        }
+    }
+
+    #[test]
+    fn each_route_is_described_with_the_methods_that_it_takes() {
+        for (path, item) in openapi::tests::document()["paths"].as_object().unwrap() {
+            let described = item.as_object().unwrap().keys().filter(|key| *key != "parameters");
+            let mut methods: Vec<_> = described.map(|method| method.to_ascii_uppercase()).collect();
+            if methods.iter().any(|method| method == "GET") {
+                methods.push("HEAD".to_owned());
+            }
+            methods.sort();
+            let mut taken: Vec<_> = route_of(path).methods().split(", ").collect();
+            taken.sort_unstable();
+            assert_eq!(methods, taken, "{path}");
+        }
+    }
 }

@@ -19,8 +19,14 @@ use crate::{
 const AT_ONCE: usize = 256;
 
 /// The items of a batch, not yet decoded.
-#[derive(Debug)]
 pub(crate) struct Items(pub(crate) Vec<Bytes>);
+
+/// Shows how many there are.
+impl std::fmt::Debug for Items {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Items({})", self.0.len())
+    }
+}
 
 impl Items {
     /// Splits a JSON array.

@@ -13,12 +13,19 @@ use crate::{
 };
 
 /// What a channel reads beside the common fields.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Extras {
     /// The `Idempotency-Key` header.
     pub(crate) idempotency_key: Option<String>,
     /// Something else says which survey it is (a token), so that the body need not.
     pub(crate) target_is_known: bool,
+}
+
+/// Keys may name a person.
+impl std::fmt::Debug for Extras {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Extras").field("target_is_known", &self.target_is_known).finish_non_exhaustive()
+    }
 }
 
 /// Decodes a body's fields. What is wrong with single ones goes along in the submission's problems.

@@ -12,8 +12,15 @@ use crate::{
 };
 
 /// An object whose values are not looked at yet, in the order given. A name that stands twice is an error.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Object<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+
+/// Shows how many values there are.
+impl std::fmt::Debug for Object<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Object({})", self.0.len())
+    }
+}
 
 impl<'a> Object<'a> {
     pub(crate) fn into_entries(self) -> Vec<(Cow<'a, str>, &'a RawValue)> {
@@ -53,12 +60,21 @@ impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// The fields of an object that is being read, and what is wrong with them.
-#[derive(Debug)]
 pub(crate) struct Fields<'a> {
     entries: Vec<(Cow<'a, str>, &'a RawValue)>,
     prefix: String,
     /// Pointers are from the body's root.
     pub(crate) problems: Vec<Problem>,
+}
+
+/// Shows how many there are: they hold comments and contacts.
+impl std::fmt::Debug for Fields<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Fields")
+            .field("entries", &self.entries.len())
+            .field("prefix", &self.prefix)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<'a> Fields<'a> {

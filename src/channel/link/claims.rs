@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// What a link token says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct LinkClaims {
     /// Id of the survey.
     pub survey: String,
@@ -34,13 +34,32 @@ pub(crate) struct LinkClaims {
     pub test: bool,
 }
 
+/// Shows neither references nor attributes.
+impl std::fmt::Debug for LinkClaims {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LinkClaims")
+            .field("survey", &self.survey)
+            .field("brand", &self.brand)
+            .field("issued", &self.issued)
+            .field("expires", &self.expires)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Who answers, as a token names them. A contact stands in a token as its keyed hash only.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) enum LinkRespondent {
     /// An opaque reference.
     Reference(Reference),
     /// The keyed hash of a mail address or telephone number.
     Contact(RespondentKey),
+}
+
+/// It is somebody.
+impl std::fmt::Debug for LinkRespondent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("LinkRespondent([redacted])")
+    }
 }
 
 impl LinkRespondent {

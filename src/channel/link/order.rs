@@ -20,7 +20,7 @@ const KEY_CHARS: usize = 64;
 const VALUE_CHARS: usize = 256;
 
 /// What a link is for, as it was written: by flags, in a row of a file, or in JSON.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct LinkOrder {
     /// Id of the survey.
     pub survey: String,
@@ -44,8 +44,18 @@ pub(crate) struct LinkOrder {
     pub test: bool,
 }
 
+/// It names a person, perhaps by a contact.
+impl std::fmt::Debug for LinkOrder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LinkOrder")
+            .field("survey", &self.survey)
+            .field("brand", &self.brand)
+            .finish_non_exhaustive()
+    }
+}
+
 /// A link, made.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Link {
     /// The token.
     pub token: String,
@@ -57,6 +67,13 @@ pub(crate) struct Link {
     pub opt_out_url: String,
     /// When its answers begin to be held.
     pub expires_at: Option<Timestamp>,
+}
+
+/// Whoever has a link answers for its person.
+impl std::fmt::Debug for Link {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Link").field("expires_at", &self.expires_at).finish_non_exhaustive()
+    }
 }
 
 impl LinkOrder {

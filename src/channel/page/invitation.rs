@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Who is asked what, and who vouches for it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Invitation {
     /// Where the answer comes in.
     pub channel: Channel,
@@ -40,8 +40,20 @@ pub(crate) struct Invitation {
     pub expired: bool,
 }
 
+/// Shows neither references nor attributes.
+impl std::fmt::Debug for Invitation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Invitation")
+            .field("channel", &self.channel)
+            .field("brand", &self.brand.id)
+            .field("survey", &self.survey.id)
+            .field("expired", &self.expired)
+            .finish_non_exhaustive()
+    }
+}
+
 /// What one response is made of.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct References {
     /// What is rated.
     pub interaction: Option<Reference>,
@@ -49,6 +61,13 @@ pub(crate) struct References {
     pub respondent: Option<Respondent>,
     /// Who or what it is about.
     pub subject: Option<Subject>,
+}
+
+/// They are somebody's.
+impl std::fmt::Debug for References {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("References([redacted])")
+    }
 }
 
 impl References {

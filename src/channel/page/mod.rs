@@ -47,7 +47,7 @@ pub(crate) use self::{
 };
 
 /// One request, as far as a page is concerned. Path and query are raw, as they came.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(crate) struct Visit<'a> {
     /// The path, percent-encoded.
     pub path: &'a str,
@@ -57,6 +57,13 @@ pub(crate) struct Visit<'a> {
     pub headers: &'a HeaderMap,
     /// Where it came from.
     pub source: IpAddr,
+}
+
+/// Path, query and header fields hold tokens, signatures and references.
+impl std::fmt::Debug for Visit<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Visit([redacted])")
+    }
 }
 
 /// What pages are made from, the same for every visit of a moment.

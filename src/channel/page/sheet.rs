@@ -24,7 +24,7 @@ pub(crate) struct Known {
 }
 
 /// What the pages of one invitation share.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Sheet {
     pub(crate) invitation: Invitation,
     pub(crate) language: Language,
@@ -40,6 +40,16 @@ pub(crate) struct Sheet {
     pub(crate) framing: Framing,
     pub(crate) honeypot: bool,
     pub(crate) text_chars: usize,
+}
+
+/// Its fields and addresses hold tokens, and what was typed.
+impl std::fmt::Debug for Sheet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sheet")
+            .field("invitation", &self.invitation)
+            .field("language", &self.language)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Sheet {

@@ -1,4 +1,4 @@
-use super::*;
+use super::{value::Value, *};
 
 const FRESH: [(&str, &str); 2] = [("A", "a-fresh-secret"), ("VOXGATE_ADMIN_TOKEN", "an-admin-token")];
 
@@ -66,4 +66,21 @@ fn two_token_keys_with_one_id_are_a_problem() {
     let key = hex::encode([7; 32]);
     let problem = only_problem(sample_with_env(&[("VOXGATE_TOKENS_KEYS", &format!("{key},{key}"))]));
     assert!(problem.contains("id of another key"), "{problem}");
+}
+
+#[test]
+fn nothing_that_is_being_read_prints_a_secret() {
+    let env = [("PLANTED".to_owned(), "planted-in-the-environment".to_owned())].into();
+    let reading = Reading::new(Path::new("."), &env);
+    let source = Source::defaults(reading.dir, "key = \"planted-in-a-file\"");
+    let table = source.parse(&reading).unwrap();
+    let flags =
+        Overrides { redis: Some("redis://:planted-in-a-flag@host".to_owned()), ..Overrides::default() };
+    let values = [("a key", &table)].map(|(key, table)| {
+        let value = table.get_ref().iter().next().unwrap().1;
+        Value::of_file(&reading, &source, key.to_owned(), value)
+    });
+    let named = Value::named(&reading, "a key", "PLANTED", "planted-in-the-environment");
+    let shown = format!("{reading:?} {source:?} {flags:?} {values:?} {named:?}");
+    assert!(!shown.contains("planted-in"), "{shown}");
 }

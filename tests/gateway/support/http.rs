@@ -5,6 +5,8 @@ use std::{sync::Once, time::Duration};
 use reqwest::{RequestBuilder, header::HeaderMap};
 use serde_json::Value;
 
+use super::description;
+
 /// A client for one test.
 pub(crate) fn client() -> reqwest::Client {
     client_builder().build().unwrap()
@@ -44,10 +46,15 @@ impl Reply {
 
     /// Sends a request to a gateway that may be gone.
     pub(crate) async fn try_of(request: RequestBuilder) -> reqwest::Result<Self> {
-        let response = request.send().await?;
+        let (client, request) = request.build_split();
+        let request = request?;
+        let (method, url) = (request.method().clone(), request.url().clone());
+        let response = client.execute(request).await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let bytes = response.bytes().await?;
-        Ok(Self { status, headers, text: String::from_utf8(bytes.to_vec()).unwrap() })
+        let reply = Self { status, headers, text: String::from_utf8(bytes.to_vec()).unwrap() };
+        description::hold(&method, &url, &reply);
+        Ok(reply)
     }
 
     pub(crate) fn header(&self, name: &str) -> &str {

@@ -3,11 +3,13 @@
 mod certificates;
 mod cli;
 mod config;
+pub(crate) mod description;
 mod gateway;
 mod http;
 mod links;
 mod logs;
 mod plan;
+pub(crate) mod planted;
 mod redis;
 mod store;
 mod submissions;

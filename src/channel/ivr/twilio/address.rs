@@ -18,11 +18,18 @@ use super::super::dialogue::{LoneOne, Place};
 const STEP: &str = "vg_step=";
 
 /// A URL as it was called.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(super) struct Address<'a> {
     base: &'a str,
     path: &'a str,
     query: Option<&'a str>,
+}
+
+/// Shows what may be logged.
+impl std::fmt::Debug for Address<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Address({})", self.redacted())
+    }
 }
 
 /// Where a call stands, and an answer that has not found room yet.

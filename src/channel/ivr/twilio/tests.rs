@@ -442,3 +442,20 @@ impl std::io::Write for Log {
         Ok(())
     }
 }
+
+#[test]
+fn a_webhook_shows_neither_its_caller_nor_its_signature() {
+    let body = format!("From={SWISS}&CallerName=planted-name");
+    let form = Form::parse(body.as_bytes(), 9).unwrap();
+    let mut headers = HeaderMap::new();
+    headers.insert("x-twilio-signature", HeaderValue::from_static("planted-signature"));
+    let uri = Uri::from_static("/ivr/twilio/acme/support-nps?respondent=planted-person");
+    let request =
+        Request { brand: "acme", survey: "support-nps", uri: &uri, headers: &headers, body: body.as_bytes() };
+    let address = Address::new("https://acme.example", uri.path(), uri.query());
+    let bodies = [Body::Form(&form), Body::Raw(body.as_bytes())];
+    let shown = format!("{form:?} {request:?} {address:?} {bodies:?}");
+    for text in ["planted", "41446681800", "112, 108, 97"] {
+        assert!(!shown.contains(text), "{text}: {shown}");
+    }
+}
