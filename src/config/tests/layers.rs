@@ -2,7 +2,7 @@ use super::{super::layers::Layers, *};
 
 #[test]
 fn a_flag_wins_over_the_environment_which_wins_over_the_file_which_wins_over_the_defaults() {
-    let copy = Copy::new().with("gateway.toml", "127.0.0.1:8080\"\n\n[grpc]", "127.0.0.1:2\"\n\n[grpc]");
+    let copy = Copy::new().with("gateway.toml", "listen = \"127.0.0.1:8080\"", "listen = \"127.0.0.1:2\"");
     let http = |overrides: &Overrides, env: &[(&str, &str)]| {
         copy.load_with(overrides, env).unwrap().settings.http.listen.port()
     };

@@ -94,7 +94,7 @@ impl Gateway {
     /// Waits for the end.
     pub(crate) async fn ended(&mut self) -> Ended {
         let code = exit_code(&mut self.child).await;
-        Ended { code, logs: self.logs.text() }
+        Ended { code, logs: self.logs.whole().await }
     }
 
     /// SIGHUP.

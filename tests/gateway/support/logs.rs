@@ -15,23 +15,35 @@ use super::wait::DEADLINE;
 #[derive(Clone)]
 pub(crate) struct Logs {
     lines: Arc<watch::Sender<Vec<String>>>,
+    /// Pipes that have not come to their end.
+    open: Arc<watch::Sender<usize>>,
 }
 
 impl Logs {
     pub(crate) fn new() -> Self {
-        Self { lines: Arc::new(watch::Sender::new(Vec::new())) }
+        Self { lines: Arc::new(watch::Sender::new(Vec::new())), open: Arc::new(watch::Sender::new(0)) }
     }
 
     /// Reads a pipe to its end, on a thread of its own.
     pub(crate) fn follow(&self, pipe: impl Read + Send + 'static) {
-        let lines = Arc::clone(&self.lines);
+        let (lines, open) = (Arc::clone(&self.lines), Arc::clone(&self.open));
+        open.send_modify(|open| *open += 1);
         thread::spawn(move || {
-            for line in BufReader::new(pipe).split(b'\n') {
-                let Ok(line) = line else { return };
+            for line in BufReader::new(pipe).split(b'\n').map_while(Result::ok) {
                 let line = String::from_utf8_lossy(&line).into_owned();
                 lines.send_modify(|lines| lines.push(line));
             }
+            open.send_modify(|open| *open -= 1);
         });
+    }
+
+    /// Waits until all pipes have been read to their end: what a process wrote last may still be on its way when it is
+    /// gone.
+    pub(crate) async fn whole(&self) -> String {
+        let mut open = self.open.subscribe();
+        let read = open.wait_for(|open| *open == 0);
+        tokio::time::timeout(DEADLINE, read).await.expect("the pipes of an ended process end").unwrap();
+        self.text()
     }
 
     /// Everything so far.

@@ -102,7 +102,7 @@ impl Plan {
         let logs = Logs::new();
         let mut child = self.spawn(&logs);
         let code = exit_code(&mut child).await;
-        Ended { code, logs: logs.text() }
+        Ended { code, logs: logs.whole().await }
     }
 
     pub(super) fn spawn(&self, logs: &Logs) -> Child {
