@@ -89,6 +89,8 @@ async fn commits_fail(case: Case, calls: &[&str], errors: &[i32]) -> anyhow::Res
                 load.acknowledges(30, WITHIN).await?;
             }
             disk.heal(calls)?;
+            // Open again, so that the next failure meets a commit.
+            load.acknowledges(30, WITHIN).await?;
             let refused = |code: &str| load.so_far().refusals.get(code).copied().unwrap_or(0);
             let (failed, full) = (refused("spool_failed"), refused("spool_full"));
             disk.fail(calls, *errno, "")?;
