@@ -164,7 +164,7 @@ fn judge_recycling(mut verdict: Verdict, data: &std::path::Path) -> anyhow::Resu
     let names =
         fs::read_dir(data.join("spool"))?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
     let files = names.filter(|name| name.ends_with(".segment")).count();
-    verdict.must(newest as usize > 2 * files, || format!("{newest} generations in {files} files"));
+    verdict.must(newest as usize >= files + 4, || format!("{newest} generations in {files} files"));
     verdict.note(format!("{newest} generations in {files} files"));
     Ok(verdict)
 }

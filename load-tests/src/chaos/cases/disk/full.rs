@@ -94,7 +94,7 @@ pub(crate) async fn floor(case: Case) -> anyhow::Result<Verdict> {
         let filler = Filler::of(&mut rig.gateway(0)?.server, 36 << 20)?;
         let refused = load.so_far().refusals.get("spool_full").copied().unwrap_or(0);
         load.refuses("spool_full", refused + 100, WITHIN).await?;
-        rig.delivered().await?;
+        rig.delivered_to(|books| books.spooled == 0).await?;
         drop(filler);
     }
     load.acknowledges(100, WITHIN).await?;
