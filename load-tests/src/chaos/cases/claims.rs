@@ -180,7 +180,8 @@ pub(super) async fn expired_bucket(case: Case) -> anyhow::Result<Verdict> {
 async fn respooled(gateway: &Gateway) -> anyhow::Result<u64> {
     let (_, ledger) = gateway.server.get("/ledger").await?;
     let ledger: serde_json::Value = serde_json::from_str(&ledger)?;
-    ledger["respooled"].as_u64().context("the ledger tells what was spooled again")
+    let respooled = ledger.get("respooled").and_then(serde_json::Value::as_u64);
+    respooled.context("the ledger tells what was spooled again")
 }
 
 fn history(script: Arc<Script>) -> anyhow::Result<crate::chaos::history::History> {
