@@ -258,3 +258,17 @@ async fn without_redis_a_gateway_admits_its_share_of_the_window_what_it_had_admi
     clock.advance(WINDOW);
     assert_eq!(gateway.admitted(100, 200).await, 100);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_evicted_counter_starts_its_window_anew_and_admits_no_more_than_that() {
+    let server = Server::start();
+    let clock = clock();
+    let [one, two] = [Gateway::on(&server, &clock).await, Gateway::on(&server, &clock).await];
+    let before = one.admitted(100, 40).await + two.admitted(100, 20).await;
+    assert_eq!(before, 60);
+    let script = "for _, k in ipairs(redis.call('KEYS', 'vg:q:*')) do redis.call('DEL', k) end";
+    server.cli(&["EVAL", script, "0"]);
+    let after = one.admitted(100, 200).await + two.admitted(100, 200).await;
+    assert!((40..=140).contains(&after), "{after}");
+    assert!(one.claims.is_up() && two.claims.is_up());
+}

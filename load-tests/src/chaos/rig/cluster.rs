@@ -48,15 +48,6 @@ impl Cluster {
         &mut self.nodes
     }
 
-    /// The place of a node that is a master and holds keys.
-    pub(crate) fn master_with_keys(&self) -> Option<usize> {
-        self.nodes.iter().position(|node| {
-            let is_master = node.cli(&["ROLE"]).is_ok_and(|role| role.starts_with("master"));
-            let keys = node.cli(&["DBSIZE"]).ok().and_then(|keys| keys.trim().parse::<u64>().ok());
-            is_master && keys.is_some_and(|keys| keys > 0)
-        })
-    }
-
     async fn join(&self) -> anyhow::Result<()> {
         let addresses: Vec<SocketAddr> = self.nodes.iter().map(Redis::address).collect();
         let mut command = Command::new("redis-cli");

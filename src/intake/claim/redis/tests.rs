@@ -1,5 +1,6 @@
 //! The protocol against real servers: one, and a cluster of six.
 
+mod evicted;
 mod memory;
 mod part;
 mod reshard;

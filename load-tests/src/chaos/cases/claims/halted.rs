@@ -1,4 +1,5 @@
-//! A gateway that is stopped after its claim reached Redis and before its record can reach the disk.
+//! A gateway that is stopped after its claim, or its idempotency key, reached Redis and before its record can reach the
+//! disk.
 //!
 //! Redis is frozen while the claim is sent, so the gateway waits for it; then the gateway is stopped and Redis thawed.
 
@@ -26,16 +27,16 @@ const SENT_AFTER: Duration = Duration::from_millis(100);
 
 const CLAIMED_WITHIN: Duration = Duration::from_secs(10);
 
-/// Gateways that wait for Redis for as long as it takes to stop one.
+/// Gateways that wait for Redis for as long as it takes to stop one, and ask it for no quota first.
 pub(super) fn patient(setup: Setup) -> Setup {
-    setup.set("redis.timeout", "4 s")
+    setup.set("redis.timeout", "4 s").set("limits.per_api_key", "")
 }
 
 /// What the caller of a stopped gateway waits for.
 pub(super) struct Halted(JoinHandle<anyhow::Result<Fate>>);
 
 impl Halted {
-    /// Gateway 0 takes the answer, claims it and stands still. The way must ask Redis for nothing else first.
+    /// Gateway 0 takes the answer, claims it and stands still.
     pub(super) async fn between_claim_and_disk(
         rig: &mut Rig,
         script: &Arc<Script>,
@@ -66,9 +67,10 @@ impl Halted {
     }
 }
 
-/// Responses that Redis knows of.
+/// Responses and idempotency keys that Redis knows of.
 fn claims(redis: &Redis) -> anyhow::Result<u64> {
-    let script = "local n = 0 for _, k in ipairs(redis.call('KEYS', 'vg:{*')) do n = n + redis.call('HLEN', k) end \
+    let script = "local n = #redis.call('KEYS', 'vg:i:*') \
+                  for _, k in ipairs(redis.call('KEYS', 'vg:{*')) do n = n + redis.call('HLEN', k) end \
                   return n";
     Ok(redis.cli(&["EVAL", script, "0"])?.trim().parse()?)
 }

@@ -89,7 +89,7 @@ impl Outage {
     }
 
     /// The fault is over: waits until every gateway has Redis back by itself, and judges all of it.
-    pub(super) async fn end(mut self) -> anyhow::Result<Verdict> {
+    pub(super) async fn end(self) -> anyhow::Result<Verdict> {
         self.redis_is_up(true).await?;
         let mended = self.load.elapsed();
         self.load.acknowledges(150, Duration::from_secs(60)).await?;
