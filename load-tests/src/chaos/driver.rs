@@ -25,6 +25,7 @@ use tokio_util::{
 };
 
 use super::{
+    case::Case,
     history::{Fate, Gaps, History, Sent},
     plan::{Person, Request, Step},
     send::{Address, Clients, Tokens},
@@ -53,7 +54,14 @@ pub(crate) struct Pace {
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { rate: 150, outstanding: 2000, reply_within: Duration::from_secs(5), retries: 1 }
+        Self { rate: 100, outstanding: 2000, reply_within: Duration::from_secs(10), retries: 1 }
+    }
+}
+
+impl Pace {
+    /// As fast as the form allows: the short one runs beside others, with a binary that is not optimized.
+    pub(crate) fn of(case: &Case) -> Self {
+        Self { rate: case.pick(60, 200), ..Self::default() }
     }
 }
 

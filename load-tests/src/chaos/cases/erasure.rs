@@ -14,7 +14,7 @@ use crate::chaos::{
 
 /// People who are erased; half of them answer again afterwards.
 const PEOPLE: u32 = 8;
-const WITHIN: Duration = Duration::from_secs(20);
+const WITHIN: Duration = Duration::from_secs(60);
 
 /// In the spool of a gateway that cannot reach the store.
 pub(super) async fn in_a_spool(case: Case) -> anyhow::Result<Verdict> {
@@ -70,7 +70,7 @@ pub(super) async fn held(case: Case) -> anyhow::Result<Verdict> {
     server.config.set("surveys/support-nps.toml", "edit_window", "1 s")?;
     server.restart().await?;
     let (load, script) =
-        (rig.load_by(&[Way::Json], Pace::default(), Duration::from_secs(60))?, rig.script(PEOPLE)?);
+        (rig.load_by(&[Way::Json], Pace::of(&case), Duration::from_secs(120))?, rig.script(PEOPLE)?);
     for person in 0..PEOPLE {
         script.acknowledged(say(0, person, 9, 0)).await?;
     }
@@ -95,7 +95,7 @@ pub(super) async fn held(case: Case) -> anyhow::Result<Verdict> {
 }
 
 fn load(rig: &Rig) -> anyhow::Result<Driver> {
-    rig.load(Pace::default(), Duration::from_secs(60))
+    rig.load(Pace::of(&rig.case), Duration::from_secs(120))
 }
 
 fn say(gateway: usize, person: u32, score: i32, ordinal: u32) -> Say {
