@@ -6,7 +6,7 @@ SHELL := /bin/bash
 
 BUF := target/tools/node_modules/.bin/buf
 
-.PHONY: help test tools fmt clippy proto cargo-test bench run
+.PHONY: help test tools fmt clippy proto cargo-test bench fuzz run
 
 help: ## Lists the targets.
 	@sed -nE 's/^([a-z-]+):.*## (.*)$$/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -44,6 +44,9 @@ bench: ## Each scenario beside its floor, in release; a few minutes after the bu
 	@cargo build --release --locked -p load-tests
 	@echo "==> bench"
 	@target/release/load-tests bench
+
+fuzz: ## libFuzzer on every decoder, FUZZ_SECONDS (60) each; `scripts/fuzz NAME` for one. Finds: fuzz/crashes/.
+	@scripts/fuzz
 
 run: ## All roles in one process.
 	@cargo run --release

@@ -24,6 +24,8 @@ mod texts;
 mod value;
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;
 
 pub(crate) use self::texts::is_id;

@@ -93,7 +93,9 @@ impl CollectorService for Collector {
 }
 
 /// Ends after the first message that cannot be read: nobody knows where the next one begins.
-fn until_broken<T>(items: impl Stream<Item = Result<T, Status>>) -> impl Stream<Item = Result<T, Status>> {
+pub(super) fn until_broken<T>(
+    items: impl Stream<Item = Result<T, Status>>,
+) -> impl Stream<Item = Result<T, Status>> {
     items.scan(false, |broken, item| {
         let item = (!*broken).then_some(item);
         *broken |= matches!(item, Some(Err(_)));

@@ -2,6 +2,8 @@
 
 mod body;
 mod doors;
+#[cfg(test)]
+mod fuzz;
 mod reply;
 mod request;
 mod routes;

@@ -90,7 +90,7 @@ pub(crate) fn has_whole_escapes(raw: &str) -> bool {
 pub(crate) struct TraceId(String);
 
 impl TraceId {
-    fn of(headers: &HeaderMap) -> Self {
+    pub(super) fn of(headers: &HeaderMap) -> Self {
         let given = headers.get("traceparent").and_then(|value| value.to_str().ok()).and_then(trace_id);
         Self(given.map_or_else(|| hex::encode(rand::random::<[u8; 16]>()), str::to_owned))
     }

@@ -3,6 +3,8 @@
 mod batch;
 mod decode;
 mod fields;
+#[cfg(test)]
+mod fuzz;
 mod render;
 
 pub(crate) use self::{

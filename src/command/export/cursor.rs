@@ -57,3 +57,6 @@ impl<'a> Cursor<'a> {
         File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
     }
 }
+
+#[cfg(test)]
+mod fuzz;
