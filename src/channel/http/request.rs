@@ -59,6 +59,19 @@ impl Request {
         Ok((self.parts, body))
     }
 
+    /// The same of a body that may come as gzip; the bound holds packed and unpacked.
+    ///
+    /// # Errors
+    /// As [`Request::read`].
+    pub(crate) async fn read_packed(
+        self,
+        bytes: usize,
+        bounds: &settings::Http,
+    ) -> Result<(Parts, Bytes), Refusal> {
+        let body = body::read_packed(&self.parts.headers, self.body, bytes, bounds.body_timeout).await?;
+        Ok((self.parts, body))
+    }
+
     /// The path's segments, percent-decoded; a trailing slash is ignored.
     ///
     /// # Errors

@@ -65,7 +65,7 @@ async fn take_batch(edge: &Edge, request: Request) -> Result<serde_json::Value, 
     let bounds = &edge.settings.http;
     let key = program(edge, &request, Action::Submit)?;
     let media_type = json_body(&request, &["application/json", "application/x-ndjson"])?;
-    let (_, body) = request.read(bounds.batch_bytes, bounds).await?;
+    let (_, body) = request.read_packed(bounds.batch_bytes, bounds).await?;
     let items = match media_type.as_str() {
         "application/x-ndjson" => Items::lines(&body, bounds.batch_items)?,
         _ => Items::array(&body, bounds.batch_items)?,
