@@ -13,5 +13,5 @@ mod source;
 pub(crate) use self::server::serve;
 pub(crate) use self::{
     reply::{Reply, allow, no_content, quota_fields, reply, retry_after},
-    request::{Request, TraceId},
+    request::{IDEMPOTENCY_KEY, Request, TraceId},
 };

@@ -16,12 +16,12 @@ pub(crate) use self::{
 
 use std::sync::Arc;
 
-use http::{HeaderName, StatusCode, header};
+use http::{StatusCode, header};
 
 use self::batch::batch;
 use super::{
     Edge, authorize,
-    http::{Reply, Request, TraceId, reply},
+    http::{IDEMPOTENCY_KEY, Reply, Request, TraceId, reply},
 };
 use crate::{
     catalog::{Action, ApiKey},
@@ -29,8 +29,6 @@ use crate::{
     outcome::{Problem, Reason, Receipt, Refusal},
     survey::Channel,
 };
-
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// `POST /v1/responses`.
 pub(crate) async fn responses(edge: &Edge, request: Request) -> Reply {
