@@ -35,7 +35,10 @@ impl Collector {
     }
 
     fn authorize(&self, metadata: &MetadataMap) -> Result<Arc<ApiKey>, Status> {
-        let authorization = metadata.get("authorization").and_then(|value| value.to_str().ok());
+        // Two callers are none.
+        let mut given = metadata.get_all("authorization").iter();
+        let only = given.next().filter(|_| given.next().is_none());
+        let authorization = only.and_then(|value| value.to_str().ok());
         authorize(&self.0.catalog.load(), authorization, Action::Submit)
             .map_err(|refusal| render::status(&self.0.intake.refuse(Channel::Api, None, refusal)))
     }
