@@ -14,3 +14,17 @@ fn a_cursor_file_is_one_short_word_or_is_left_alone() {
         assert_eq!(Cursor::new(&path).read().unwrap(), cursor);
     });
 }
+
+#[test]
+fn a_cursor_that_its_line_end_would_make_too_long_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cursor");
+    let longest = usize::try_from(CURSOR_BYTES).unwrap() - 1;
+    for (length, is_one) in [(longest, true), (longest + 1, false)] {
+        std::fs::write(&path, "c".repeat(length)).unwrap();
+        assert_eq!(Cursor::new(&path).read().is_ok(), is_one, "{length}");
+    }
+    let cursor = "c".repeat(longest);
+    Cursor::new(&path).write(&cursor).unwrap();
+    assert_eq!(Cursor::new(&path).read().unwrap(), cursor);
+}
