@@ -12,6 +12,7 @@ mod store;
 mod submissions;
 mod twilio;
 mod wait;
+mod wire;
 
 pub(crate) use self::{
     cli::{Cli, voxgate, voxgate_alone},
@@ -24,6 +25,7 @@ pub(crate) use self::{
     submissions::{collector, nps, nps_message, with_key},
     twilio::{Call, PUBLIC_BASE, parameters, signature, signed_post},
     wait::{DEADLINE, wait_for},
+    wire::{Answer, Wire, exchange},
 };
 
 /// The sample configuration's API key of the brand `acme`.
