@@ -1,8 +1,8 @@
-//! Heads: paths and the header fields that we read ourselves.
+//! Heads, that is paths and the header fields that we read ourselves, and packed bodies.
 
 use http::{HeaderMap, HeaderValue};
 
-use super::{Request, TraceId, source::Proxies};
+use super::{Request, TraceId, body::unpack, source::Proxies};
 use crate::{
     channel::page::{Visit, wishes},
     outcome::Reason,
@@ -48,5 +48,13 @@ fn header_fields_give_a_source_a_trace_and_languages_whatever_they_hold() {
         for language in wishes(&visit, None, None) {
             assert_eq!(Language::parse(language.as_str()).as_ref(), Some(&language));
         }
+    });
+}
+
+#[test]
+fn what_is_unpacked_never_grows_past_the_bound() {
+    crate::fuzz::run("gzip", |packed| match unpack(packed, 4_096) {
+        Ok(unpacked) => assert!(unpacked.len() <= 4_096),
+        Err(refusal) => assert!(matches!(refusal.reason, Reason::Malformed | Reason::TooLarge)),
     });
 }
