@@ -8,7 +8,7 @@ BUF := target/tools/node_modules/.bin/buf
 REDOCLY := target/tools/node_modules/.bin/redocly
 OPENAPI := src/channel/openapi/openapi.json
 
-.PHONY: help test tools fmt clippy proto openapi cargo-test bench chaos run
+.PHONY: help test tools fmt clippy proto openapi cargo-test bench chaos fuzz run
 
 help: ## Lists the targets.
 	@sed -nE 's/^([a-z-]+):.*## (.*)$$/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -58,6 +58,9 @@ chaos: ## Every fault in its long form, in release; some 15 minutes after the bu
 	@cargo build --release --locked -p load-tests
 	@echo "==> chaos"
 	@target/release/load-tests chaos --readme load-tests/README.md
+
+fuzz: ## libFuzzer on every decoder, FUZZ_SECONDS (60) each; `scripts/fuzz NAME` for one. Finds: fuzz/crashes/.
+	@scripts/fuzz
 
 run: ## All roles in one process.
 	@cargo run --release

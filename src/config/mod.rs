@@ -25,6 +25,8 @@ mod tls_files;
 mod value;
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;
 
 pub(crate) use self::texts::is_id;

@@ -55,6 +55,12 @@ impl Sources {
 }
 
 impl Source {
+    /// A file that is only a text.
+    #[cfg(test)]
+    pub(super) fn of_text(path: &str, stem: &str, text: &str) -> Self {
+        Self { path: path.to_owned(), stem: stem.to_owned(), text: text.to_owned(), on_disk: true }
+    }
+
     /// The compiled-in defaults. What is wrong with one can only be put right in `gateway.toml`, so that is where it
     /// stands in problems.
     pub(super) fn defaults(dir: &Path, text: &str) -> Self {

@@ -59,7 +59,7 @@ reasons! {
     /// The body, or the number of items in it, is larger than the route takes.
     TooLarge = "too_large", PAYLOAD_TOO_LARGE, InvalidArgument;
     /// The content type or encoding is none that the route takes.
-    UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, InvalidArgument;
+    UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, Unimplemented;
 
     // Who speaks is not proven, or may not.
     /// There is no API key, or none that is known.

@@ -118,7 +118,7 @@ impl Books {
         }
     }
 
-    fn encode(&self, turn: u64) -> Vec<u8> {
+    pub(super) fn encode(&self, turn: u64) -> Vec<u8> {
         let mut bytes = vec![0; HEAD_BYTES];
         put(&mut bytes, 0, &MAGIC);
         put(&mut bytes, 12, &u32::try_from(self.marks.len()).unwrap_or(0).to_le_bytes());
@@ -142,7 +142,7 @@ impl Books {
         bytes
     }
 
-    fn parse(slot: &[u8]) -> Option<(u64, Self)> {
+    pub(super) fn parse(slot: &[u8]) -> Option<(u64, Self)> {
         let marks = usize::try_from(u32_at(slot, 12)).ok()?;
         let covered = slot.get(CRC_FROM..HEAD_BYTES.checked_add(marks.checked_mul(MARK_BYTES)?)?)?;
         if !slot.starts_with(&MAGIC) || crc32c::crc32c(covered) != u32_at(slot, 8) {

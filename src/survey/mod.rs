@@ -1,6 +1,8 @@
 //! The domain: what is asked, on which scale, in which language. Imports nothing but itself.
 
 mod choice;
+#[cfg(test)]
+mod fuzz;
 mod kind;
 mod language;
 mod question;

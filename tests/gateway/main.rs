@@ -11,6 +11,7 @@
 mod support;
 
 mod bad_input;
+mod bounds;
 mod channel_batch;
 mod channel_beacon;
 mod channel_email;
@@ -23,6 +24,7 @@ mod channel_twilio;
 mod commands;
 mod dead_letters;
 mod hostile;
+mod hostile_http;
 mod identity;
 mod lifecycle;
 mod limits;

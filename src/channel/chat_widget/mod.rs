@@ -8,6 +8,8 @@
 
 mod beacon;
 mod definition;
+#[cfg(test)]
+mod fuzz;
 mod origin;
 mod script;
 mod words;

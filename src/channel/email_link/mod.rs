@@ -5,6 +5,8 @@
 //! answer is held.
 //! Bounds: a body and its fields as configured; opening a link stores nothing and asks nobody.
 
+#[cfg(test)]
+mod fuzz;
 mod mail_tool;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,8 @@
 //! Programs over gRPC: `voxgate.collector.v1.CollectorService`.
 
 mod decode;
+#[cfg(test)]
+mod fuzz;
 mod render;
 mod serve;
 mod service;

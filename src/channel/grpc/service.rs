@@ -35,7 +35,10 @@ impl Collector {
     }
 
     fn authorize(&self, metadata: &MetadataMap) -> Result<Arc<ApiKey>, Status> {
-        let authorization = metadata.get("authorization").and_then(|value| value.to_str().ok());
+        // Two callers are none.
+        let mut given = metadata.get_all("authorization").iter();
+        let only = given.next().filter(|_| given.next().is_none());
+        let authorization = only.and_then(|value| value.to_str().ok());
         authorize(&self.0.catalog.load(), authorization, Action::Submit)
             .map_err(|refusal| render::status(&self.0.intake.refuse(Channel::Api, None, refusal)))
     }
@@ -93,7 +96,9 @@ impl CollectorService for Collector {
 }
 
 /// Ends after the first message that cannot be read: nobody knows where the next one begins.
-fn until_broken<T>(items: impl Stream<Item = Result<T, Status>>) -> impl Stream<Item = Result<T, Status>> {
+pub(super) fn until_broken<T>(
+    items: impl Stream<Item = Result<T, Status>>,
+) -> impl Stream<Item = Result<T, Status>> {
     items.scan(false, |broken, item| {
         let item = (!*broken).then_some(item);
         *broken |= matches!(item, Some(Err(_)));

@@ -8,7 +8,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::{Request, Response};
+use http::{HeaderName, HeaderValue, Request, Response};
 use tonic::{Code, Status, body::Body, codegen::Service, server::NamedService};
 
 use super::{Collector, render};
@@ -18,6 +18,9 @@ use crate::{
     proto::collector::v1::collector_service_server::{CollectorServiceServer, SERVICE_NAME},
     survey::Channel,
 };
+
+/// Stands in a reply only where a message's coding is refused: ours are not packed.
+const ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 
 /// The collector as it is served.
 #[derive(Clone, Debug)]
@@ -54,6 +57,9 @@ impl Service<Request<Body>> for CollectorServer {
         let collector = self.collector.clone();
         Box::pin(async move {
             let reply = reply.await?;
+            if reply.headers().contains_key(ACCEPT_ENCODING) {
+                return Ok(collector.packed());
+            }
             // Only a reply that is nothing but a refusal has its status in the head.
             let status = Status::from_header_map(reply.headers());
             Ok(match status.and_then(|status| collector.unread(&status)) {
@@ -65,6 +71,18 @@ impl Service<Request<Body>> for CollectorServer {
 }
 
 impl Collector {
+    /// The refusal, booked, of messages in a coding that is not taken (gRPC over HTTP/2, Compression).
+    fn packed(&self) -> Response<Body> {
+        let refusal = Refusal::new(
+            Reason::UnsupportedMediaType,
+            "send messages as they are: grpc-encoding is not taken",
+        );
+        let status = render::status(&self.edge().intake.refuse(Channel::Api, None, refusal));
+        let mut reply = status.into_http();
+        reply.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        reply
+    }
+
     /// The refusal, booked, of a message that tonic could not read; none when the status says something else. Ours are
     /// known by their details.
     pub(super) fn unread(&self, status: &Status) -> Option<Status> {

@@ -3,6 +3,8 @@
 mod asset;
 mod body;
 mod doors;
+#[cfg(test)]
+mod fuzz;
 mod reply;
 mod request;
 mod routes;
@@ -13,5 +15,5 @@ pub(crate) use self::server::serve;
 pub(crate) use self::{
     asset::Asset,
     reply::{Reply, allow, no_content, quota_fields, reply, retry_after},
-    request::{Request, TraceId},
+    request::{IDEMPOTENCY_KEY, Request, TraceId},
 };

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, net::IpAddr};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, Method, request::Parts};
+use http::{HeaderMap, HeaderName, Method, header, request::Parts};
 use hyper::body::Incoming;
 use percent_encoding::percent_decode_str;
 
@@ -12,6 +12,9 @@ use crate::{
     config::settings,
     outcome::{Reason, Refusal},
 };
+
+/// Makes a program's retry known as one (draft-ietf-httpapi-idempotency-key-header).
+pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// A request whose body is not read yet.
 pub(crate) struct Request {
@@ -62,9 +65,24 @@ impl Request {
     ///
     /// # Errors
     /// [`Reason::TooLarge`], [`Reason::BodyTimeout`], [`Reason::ClientGone`], [`Reason::UnsupportedMediaType`] for
-    /// an encoded one.
+    /// an encoded one, [`Reason::Malformed`] when the head says who speaks or what follows in two ways.
     pub(crate) async fn read(self, bytes: usize, bounds: &settings::Http) -> Result<(Parts, Bytes), Refusal> {
+        said_once(&self.parts.headers)?;
         let body = body::read(&self.parts.headers, self.body, bytes, bounds.body_timeout).await?;
+        Ok((self.parts, body))
+    }
+
+    /// The same of a body that may come as gzip; the bound holds packed and unpacked.
+    ///
+    /// # Errors
+    /// As [`Request::read`].
+    pub(crate) async fn read_packed(
+        self,
+        bytes: usize,
+        bounds: &settings::Http,
+    ) -> Result<(Parts, Bytes), Refusal> {
+        said_once(&self.parts.headers)?;
+        let body = body::read_packed(&self.parts.headers, self.body, bytes, bounds.body_timeout).await?;
         Ok((self.parts, body))
     }
 
@@ -76,6 +94,17 @@ impl Request {
         let path = path.strip_prefix('/').unwrap_or(path);
         let path = path.strip_suffix('/').unwrap_or(path);
         path.split('/').map(segment).collect()
+    }
+}
+
+/// Fields of which a second one would be another caller, another dialect or another key. Which of two counts is
+/// read differently by proxies and by us, so neither does (RFC 9110, 5.3).
+const SINGLE: [HeaderName; 3] = [header::AUTHORIZATION, header::CONTENT_TYPE, IDEMPOTENCY_KEY];
+
+fn said_once(headers: &HeaderMap) -> Result<(), Refusal> {
+    match SINGLE.iter().find(|name| headers.get_all(*name).iter().nth(1).is_some()) {
+        None => Ok(()),
+        Some(name) => Err(Refusal::new(Reason::Malformed, format!("send the header field {name} once"))),
     }
 }
 
@@ -99,7 +128,7 @@ pub(crate) fn has_whole_escapes(raw: &str) -> bool {
 pub(crate) struct TraceId(String);
 
 impl TraceId {
-    fn of(headers: &HeaderMap) -> Self {
+    pub(super) fn of(headers: &HeaderMap) -> Self {
         let given = headers.get("traceparent").and_then(|value| value.to_str().ok()).and_then(trace_id);
         Self(given.map_or_else(|| hex::encode(rand::random::<[u8; 16]>()), str::to_owned))
     }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use http::{Method, request::Parts};
+use http::{HeaderValue, Method, StatusCode, header, request::Parts};
 
 use super::{Reply, Request, TraceId, allow, doors};
 use crate::{
@@ -45,6 +45,14 @@ impl<'a> Route<'a> {
         })
     }
 
+    /// How a body may be packed.
+    const fn codings(self) -> &'static str {
+        match self {
+            Self::Batch => "gzip, identity",
+            _ => "identity",
+        }
+    }
+
     const fn methods(self) -> &'static str {
         match self {
             Self::Link | Self::Form => "GET, HEAD, POST",
@@ -76,7 +84,7 @@ async fn dispatch(edge: &Edge, request: Request, asker: &Asker) -> Reply {
     let Some(route) = Route::of(&segments) else { return asker.lost(edge, &nowhere()) };
     match *request.method() {
         Method::GET | Method::HEAD => get(edge, request, route).await,
-        Method::POST => post(edge, request, route).await,
+        Method::POST => with_codings(post(edge, request, route).await, route),
         Method::OPTIONS if route == Route::Beacon => doors::preflight(edge, &request),
         Method::OPTIONS => allow(super::no_content(), route.methods()),
         _ => wrong_method(&request, route),
@@ -140,6 +148,14 @@ async fn post(edge: &Edge, request: Request, route: Route<'_>) -> Reply {
         Route::Links => doors::links(edge, request).await,
         Route::Widget | Route::Definition { .. } | Route::Description => wrong_method(&request, route),
     }
+}
+
+/// Says on a 415 which content codings the route takes (RFC 9110, 12.5.3 and 15.5.16).
+fn with_codings(mut reply: Reply, route: Route<'_>) -> Reply {
+    if reply.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE {
+        reply.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static(route.codings()));
+    }
+    reply
 }
 
 fn nowhere() -> Refusal {

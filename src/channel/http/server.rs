@@ -2,6 +2,7 @@
 
 use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
+use http::StatusCode;
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -83,9 +84,20 @@ impl Server {
     }
 
     async fn answer(&self, request: http::Request<Incoming>, peer: SocketAddr) -> Reply {
+        // Only HTTP/1 counts them while it reads; HTTP/2 bounds their size alone.
+        if request.headers().len() > self.edge.settings.http.head_fields {
+            return head_too_large();
+        }
         let source = self.proxies.source(peer.ip(), request.headers());
         routes::answer(&self.edge, Request::new(request, source)).await
     }
+}
+
+/// As HTTP/1 itself answers a head that is too large, before there is a dialect to speak in.
+fn head_too_large() -> Reply {
+    let mut reply = Reply::default();
+    *reply.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+    reply
 }
 
 /// Ends when a connection has not sent the head of its first request in time, TLS handshake included. The protocol's own timer starts only once

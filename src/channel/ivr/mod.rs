@@ -20,6 +20,8 @@ mod words;
 
 #[cfg(test)]
 mod fixtures;
+#[cfg(test)]
+mod fuzz;
 
 use crate::{
     catalog::{Brand, Catalog, IdentityKey},

@@ -3,6 +3,8 @@
 mod batch;
 mod decode;
 mod fields;
+#[cfg(test)]
+mod fuzz;
 mod render;
 
 pub(crate) use self::{
@@ -14,12 +16,12 @@ pub(crate) use self::{
 
 use std::sync::Arc;
 
-use http::{HeaderName, StatusCode, header};
+use http::{StatusCode, header};
 
 use self::batch::batch;
 use super::{
     Edge, authorize,
-    http::{Reply, Request, TraceId, reply},
+    http::{IDEMPOTENCY_KEY, Reply, Request, TraceId, reply},
 };
 use crate::{
     catalog::{Action, ApiKey},
@@ -27,8 +29,6 @@ use crate::{
     outcome::{Problem, Reason, Receipt, Refusal},
     survey::Channel,
 };
-
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// `POST /v1/responses`.
 pub(crate) async fn responses(edge: &Edge, request: Request) -> Reply {
@@ -63,7 +63,7 @@ async fn take_batch(edge: &Edge, request: Request) -> Result<serde_json::Value, 
     let bounds = &edge.settings.http;
     let key = program(edge, &request, Action::Submit)?;
     let media_type = json_body(&request, &["application/json", "application/x-ndjson"])?;
-    let (_, body) = request.read(bounds.batch_bytes, bounds).await?;
+    let (_, body) = request.read_packed(bounds.batch_bytes, bounds).await?;
     let items = match media_type.as_str() {
         "application/x-ndjson" => Items::lines(&body, bounds.batch_items)?,
         _ => Items::array(&body, bounds.batch_items)?,

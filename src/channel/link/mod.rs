@@ -5,6 +5,8 @@
 //! Bounds: a token is at most [`TOKEN_CHARS`] long; an order holds as many links as a batch.
 
 mod claims;
+#[cfg(test)]
+mod fuzz;
 mod json;
 mod order;
 mod packed;

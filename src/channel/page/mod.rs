@@ -19,6 +19,8 @@ mod wait;
 mod words;
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 pub(crate) mod samples;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -31,7 +31,9 @@ impl<'a> Cursor<'a> {
         let mut text = String::new();
         let read = file.take(CURSOR_BYTES + 1).read_to_string(&mut text);
         let cursor = text.trim();
-        if read.is_err() || text.len() as u64 > CURSOR_BYTES || cursor.contains(char::is_whitespace) {
+        // With its line end it has to fit again when it is written.
+        let too_long = text.len() as u64 > CURSOR_BYTES || cursor.len() as u64 >= CURSOR_BYTES;
+        if read.is_err() || too_long || cursor.contains(char::is_whitespace) {
             anyhow::bail!(
                 "{} is no cursor file: name another, or one that is not there yet",
                 self.path.display()
@@ -57,3 +59,6 @@ impl<'a> Cursor<'a> {
         File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
     }
 }
+
+#[cfg(test)]
+mod fuzz;

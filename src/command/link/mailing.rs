@@ -207,6 +207,9 @@ fn truth(cell: &str) -> Result<bool, String> {
 }
 
 #[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::channel::{link, page::samples::Sample};

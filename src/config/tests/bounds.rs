@@ -145,3 +145,30 @@ fn a_small_spool_has_small_segments() {
     assert_eq!(spool("512 MiB").segment_bytes, 64 << 20);
     assert_eq!(spool("1 MiB").segment_bytes, 128 << 10);
 }
+
+#[test]
+fn a_folder_holds_2000_files_at_the_most() {
+    let held = |count: usize| {
+        let copy = Copy::new();
+        let folder = copy.0.path().join("surveys");
+        let there = fs::read_dir(&folder).unwrap().count();
+        for n in there..count {
+            fs::write(folder.join(format!("s{n}.toml")), "").unwrap();
+        }
+        let problems = copy.load().unwrap_err().problems;
+        problems.iter().any(|problem| problem.advice.contains("it must hold 1 to 2000"))
+    };
+    assert!(!held(2_000), "they are read, and each says what it lacks");
+    assert!(held(2_001));
+}
+
+#[test]
+fn a_secrets_file_has_8_kib_at_the_most() {
+    let secret = |bytes: usize| {
+        let copy = Copy::new().with("brands/acme.toml", "\"dev-link-secret\"", "\"file:secret\"");
+        fs::write(copy.0.path().join("secret"), "s".repeat(bytes)).unwrap();
+        copy.load()
+    };
+    assert!(secret(8 * 1024).is_ok());
+    assert!(only_problem(secret(8 * 1024 + 1)).contains("more than 8192 bytes"));
+}

@@ -11,6 +11,8 @@
 mod ask;
 mod content;
 mod embedded;
+#[cfg(test)]
+mod fuzz;
 mod judge;
 mod redis;
 mod run;

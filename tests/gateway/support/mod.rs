@@ -15,6 +15,7 @@ mod store;
 mod submissions;
 mod twilio;
 mod wait;
+mod wire;
 
 pub(crate) use self::{
     certificates::{Authority, Issued},
@@ -28,6 +29,7 @@ pub(crate) use self::{
     submissions::{collector, nps, nps_message, with_key},
     twilio::{Call, PUBLIC_BASE, parameters, signature, signed_post},
     wait::{DEADLINE, wait_for},
+    wire::{Answer, Wire, exchange},
 };
 
 /// The sample configuration's API key of the brand `acme`.

@@ -13,6 +13,8 @@
 mod address;
 mod call;
 mod form;
+#[cfg(test)]
+mod fuzz;
 mod signature;
 mod twiml;
 mod voice;
