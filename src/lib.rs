@@ -36,3 +36,6 @@ pub mod command;
 pub(crate) mod gateway;
 pub(crate) mod lifecycle;
 pub(crate) mod telemetry;
+
+#[cfg(test)]
+mod simulation;

@@ -68,7 +68,7 @@ pub(super) async fn edge(
         clock.clone(),
     );
     let intake = Arc::new(intake);
-    let address = StoreAddress { url: store_url, fingerprint: settings.identity_key.fingerprint() };
+    let address = StoreAddress::new(store_url, settings.identity_key.fingerprint());
     let forward =
         Forward::new(spool.clone(), Arc::clone(&letters), address, settings.store.clone(), clock.clone());
     let forwarded = forward.state();

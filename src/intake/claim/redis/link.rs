@@ -15,9 +15,7 @@ use std::{
 };
 
 use arc_swap::ArcSwapOption;
-use redis::{
-    Cmd, ConnectionInfo, ErrorKind, FromRedisValue, Pipeline, RedisError, RedisResult, ServerErrorKind, Value,
-};
+use redis::{Cmd, ErrorKind, FromRedisValue, Pipeline, RedisError, RedisResult, ServerErrorKind, Value};
 use tokio::{
     sync::Semaphore,
     time::{Instant, timeout, timeout_at},
@@ -26,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     ConnectError,
-    wire::{self, Watch, Wire},
+    wire::{self, Servers, Watch, Wire},
 };
 use crate::{
     clock::{Clock, Timestamp},
@@ -53,8 +51,8 @@ pub(super) struct Live {
 }
 
 /// The way to Redis.
-pub(super) struct Link {
-    servers: Vec<ConnectionInfo>,
+pub(in crate::intake::claim) struct Link {
+    servers: Servers,
     settings: settings::Redis,
     fingerprint: String,
     clock: Clock,
@@ -69,13 +67,14 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub(super) fn new(
+    pub(in crate::intake::claim) fn new(
+        servers: Servers,
         settings: &settings::Redis,
         fingerprint: &str,
         clock: Clock,
-    ) -> Result<Self, ConnectError> {
-        Ok(Self {
-            servers: wire::servers(&settings.urls).map_err(ConnectError::Url)?,
+    ) -> Self {
+        Self {
+            servers,
             settings: settings.clone(),
             fingerprint: fingerprint.to_owned(),
             clock,
@@ -85,7 +84,7 @@ impl Link {
             generation: Arc::default(),
             permits: Semaphore::new(IN_FLIGHT),
             conflict: CancellationToken::new(),
-        })
+        }
     }
 
     pub(super) fn is_up(&self) -> bool {
@@ -148,7 +147,7 @@ impl Link {
         if written <= live.since().after(margin) {
             return false;
         }
-        if matches!(live.wire, Wire::Single(_)) {
+        if !live.wire.is_cluster() {
             return true;
         }
         let mut wire = live.wire.clone();
@@ -186,7 +185,7 @@ impl Link {
 
     fn failed<T>(&self, live: &Live, error: Option<&RedisError>) -> Option<T> {
         let failures = self.failures.fetch_add(1, Ordering::Relaxed) + 1;
-        let is_cluster = matches!(live.wire, Wire::Cluster(_));
+        let is_cluster = live.wire.is_cluster();
         let dropped = !is_cluster && error.is_some_and(RedisError::is_unrecoverable_error);
         if dropped || failures >= self.settings.breaker_failures {
             let why = error.map_or_else(|| "it does not answer in time".to_owned(), ToString::to_string);
@@ -270,7 +269,7 @@ impl Link {
         loop {
             if let Some(live) = standing.take() {
                 live.watch.lost.cancelled().await;
-                if matches!(live.wire, Wire::Single(_)) {
+                if !live.wire.is_cluster() {
                     self.forget(&live);
                 }
                 // A breaker that opened waits before it tries; a connection that was cut is made again at once.

@@ -33,6 +33,8 @@ const CLUSTER_RETRY_WAIT_MS: (u64, u64) = (2, 20);
 pub(super) enum Wire {
     Single(MultiplexedConnection),
     Cluster(ClusterConnection),
+    #[cfg(test)]
+    Simulated(crate::simulation::RedisConnection),
 }
 
 impl Wire {
@@ -41,6 +43,8 @@ impl Wire {
         match self {
             Self::Single(wire) => wire.req_packed_command(command).await?.extract_error(),
             Self::Cluster(wire) => wire.req_packed_command(command).await?.extract_error(),
+            #[cfg(test)]
+            Self::Simulated(wire) => wire.one(command).await,
         }
     }
 
@@ -50,14 +54,31 @@ impl Wire {
         let values = match self {
             Self::Single(wire) => wire.req_packed_commands(pipeline, 0, count).await?,
             Self::Cluster(wire) => wire.req_packed_commands(pipeline, 0, count).await?,
+            #[cfg(test)]
+            Self::Simulated(wire) => wire.many(pipeline).await?,
         };
         values.into_iter().map(Value::extract_error).collect()
+    }
+
+    /// Whether it leads to all masters of a cluster, and stays when one of them is lost.
+    pub(super) const fn is_cluster(&self) -> bool {
+        match self {
+            Self::Single(_) => false,
+            Self::Cluster(_) => true,
+            #[cfg(test)]
+            Self::Simulated(wire) => wire.is_cluster(),
+        }
     }
 
     /// The epoch of the master that serves a key: each failover gives one that was never used before. None for a
     /// single server, or when it is not told.
     pub(super) async fn epoch(&mut self, key: &[u8]) -> RedisResult<Option<u64>> {
-        let Self::Cluster(wire) = self else { return Ok(None) };
+        let wire = match self {
+            Self::Single(_) => return Ok(None),
+            Self::Cluster(wire) => wire,
+            #[cfg(test)]
+            Self::Simulated(wire) => return wire.epoch().await,
+        };
         let master = SingleNodeRoutingInfo::SpecificNode(Route::new(slot(key), SlotAddr::Master));
         let info = redis::cmd("CLUSTER").arg("INFO").to_owned();
         let info = wire.route_command(info, RoutingInfo::SingleNode(master)).await?.extract_error()?;
@@ -67,7 +88,12 @@ impl Wire {
 
 /// The epochs of all masters; none for a single server.
 pub(super) async fn epochs(wire: &mut Wire) -> RedisResult<Vec<u64>> {
-    let Wire::Cluster(wire) = wire else { return Ok(Vec::new()) };
+    let wire = match wire {
+        Wire::Single(_) => return Ok(Vec::new()),
+        Wire::Cluster(wire) => wire,
+        #[cfg(test)]
+        Wire::Simulated(wire) => return Ok(wire.epoch().await?.into_iter().collect()),
+    };
     let masters = RoutingInfo::MultiNode((MultipleNodeRoutingInfo::AllMasters, None));
     let infos = wire.route_command(redis::cmd("CLUSTER").arg("INFO").to_owned(), masters).await?;
     let infos = HashMap::<String, String>::from_redis_value(infos.extract_error()?)?;
@@ -78,20 +104,39 @@ fn epoch_in(info: &str) -> Option<u64> {
     info.lines().find_map(|line| line.strip_prefix("cluster_my_epoch:")?.trim().parse().ok())
 }
 
-/// Reads the URLs; all speak RESP3, whose pushes tell when a connection is lost.
-pub(super) fn servers(urls: &[String]) -> RedisResult<Vec<ConnectionInfo>> {
-    urls.iter()
-        .map(|url| {
-            let info = url.as_str().into_connection_info()?;
-            let redis = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
-            Ok(info.set_redis_settings(redis))
-        })
-        .collect()
+/// Where Redis is.
+#[derive(Clone)]
+pub(in crate::intake::claim) enum Servers {
+    /// One server or some that stand in for each other, or seeds of a cluster.
+    At(Vec<ConnectionInfo>),
+    #[cfg(test)]
+    Simulated(crate::simulation::Redis),
+}
+
+impl Servers {
+    /// Reads the URLs; all speak RESP3, whose pushes tell when a connection is lost.
+    pub(in crate::intake::claim) fn parse(urls: &[String]) -> RedisResult<Self> {
+        urls.iter().map(|url| server(url)).collect::<RedisResult<_>>().map(Self::At)
+    }
+
+    fn addresses(&self) -> &[ConnectionInfo] {
+        match self {
+            Self::At(servers) => servers,
+            #[cfg(test)]
+            Self::Simulated(_) => &[],
+        }
+    }
+}
+
+fn server(url: &str) -> RedisResult<ConnectionInfo> {
+    let info = url.into_connection_info()?;
+    let redis = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
+    Ok(info.set_redis_settings(redis))
 }
 
 /// What is told when a connection is lost.
 #[derive(Clone)]
-pub(super) struct Watch {
+pub(crate) struct Watch {
     /// When the connection, or the one to any of its nodes, came up; microseconds.
     pub(super) since: Arc<AtomicI64>,
     /// Ended when the connection must be replaced.
@@ -103,12 +148,12 @@ pub(super) struct Watch {
 
 impl Watch {
     /// A single server's connection is replaced.
-    fn server_lost(&self) {
+    pub(crate) fn server_lost(&self) {
         self.lost.cancel();
     }
 
     /// A cluster's repairs itself, but what was written before may have been lost with the node.
-    fn node_lost(&self) {
+    pub(crate) fn node_lost(&self) {
         self.since.store(self.clock.now().as_micros(), Ordering::Release);
         self.generation.fetch_add(1, Ordering::AcqRel);
     }
@@ -116,11 +161,16 @@ impl Watch {
 
 /// Connects to the server, or to the cluster.
 pub(super) async fn connect(
-    servers: &[ConnectionInfo],
+    servers: &Servers,
     mode: RedisMode,
     patience: Duration,
     watch: &Watch,
 ) -> RedisResult<Wire> {
+    #[cfg(test)]
+    if let Servers::Simulated(redis) = servers {
+        return redis.connect(watch.clone()).await.map(Wire::Simulated);
+    }
+    let servers = servers.addresses();
     let is_cluster = match mode {
         RedisMode::Single => false,
         RedisMode::Cluster => true,
@@ -223,13 +273,13 @@ mod tests {
     fn urls_may_ask_for_tls_and_name_a_user() {
         let urls =
             ["redis://127.0.0.1:6379", "rediss://gateway:s3cret@redis.example:6380/2"].map(str::to_owned);
-        let servers = servers(&urls).unwrap();
+        let Servers::At(servers) = Servers::parse(&urls).unwrap() else { unreachable!() };
         let tls = &servers[1];
         assert!(matches!(tls.addr(), redis::ConnectionAddr::TcpTls { port: 6380, insecure: false, .. }));
         assert_eq!((tls.redis_settings().username(), tls.redis_settings().db()), (Some("gateway"), 2));
         assert!(servers.iter().all(|server| server.redis_settings().protocol() == ProtocolVersion::RESP3));
         for bad in ["redis.example:6379", "http://redis.example"] {
-            assert!(super::servers(&[bad.to_owned()]).is_err(), "{bad}");
+            assert!(Servers::parse(&[bad.to_owned()]).is_err(), "{bad}");
         }
     }
 
