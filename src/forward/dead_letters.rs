@@ -100,6 +100,8 @@ impl DeadLetters {
     pub(crate) fn open_on(disk: Arc<dyn Disk>, data: &Path, max: usize) -> io::Result<Self> {
         let dir = data.join("dead-letters");
         disk.create_dir(&dir)?;
+        // Without its name the directory, and every letter in it, would not outlive a power cut.
+        disk.sync_dir(data)?;
         let mut names = BTreeSet::new();
         for file in disk.list(&dir)? {
             if let Some(name) = name_of(&file) {
