@@ -183,7 +183,8 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Keeps the refused records of a batch; says how many were not kept before.
+    /// Keeps the refused records of a batch; says how many they are. One that is kept already counts too: it was kept
+    /// before the cursor could move past it, so nobody has counted it.
     async fn bury(&self, sent: &Sent) -> Result<u64, SessionError> {
         let mut dead = 0;
         for refused in sent.refused.iter().flatten() {
@@ -195,7 +196,8 @@ impl<'a> Session<'a> {
                 detail = refused.detail,
                 "the store refused a record; it is in the dead letters (`voxgate dead-letters list`)"
             );
-            dead += u64::from(self.keep(*sequence, record.clone(), refused.clone()).await? == Kept::New);
+            self.keep(*sequence, record.clone(), refused.clone()).await?;
+            dead += 1;
         }
         Ok(dead)
     }
