@@ -8,7 +8,10 @@ use std::{
 use bytes::Bytes;
 use http::uri::PathAndQuery;
 use prost::Message as _;
-use tokio::{sync::mpsc, time::Instant};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, timeout},
+};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Request, Status, Streaming, client::Grpc, metadata::MetadataValue};
@@ -48,14 +51,14 @@ pub(super) enum SessionError {
     Status(Box<Status>),
     #[error("the store closed the stream")]
     Closed,
+    #[error("the store did not open a stream in time")]
+    Unopened,
     #[error("the store did not acknowledge a batch in time")]
     Silent,
     #[error("the store acknowledged a batch that was not sent")]
     Confused,
     #[error("a dead letter could not be kept: {0}")]
     DeadLetter(super::dead_letters::KeepError),
-    #[error("the spool's cursor could not be moved: {0}")]
-    Cursor(std::io::Error),
 }
 
 /// A batch that waits for its ack. Its records are kept until then, for the dead letters.
@@ -112,7 +115,9 @@ impl<'a> Session<'a> {
         reader: &mut Reader,
     ) -> Result<std::convert::Infallible, SessionError> {
         let (requests, receiver) = mpsc::channel(self.settings.window);
-        let mut acks = self.open(store, receiver).await?;
+        // A network that swallows everything answers no opening either.
+        let opened = timeout(self.settings.ack_timeout, self.open(store, receiver)).await;
+        let mut acks = opened.map_err(|_| SessionError::Unopened)??;
         self.state.store_up.store(true, Ordering::Relaxed);
         loop {
             let has_room = self.on_the_way.len() < self.settings.window;
@@ -168,7 +173,11 @@ impl<'a> Session<'a> {
         while let Some(front) = self.on_the_way.pop_front_if(|front| front.refused.is_some()) {
             let dead = self.bury(&front).await?;
             self.observe_lag(&front.batch);
-            self.spool.advance(front.batch.last, dead).map_err(SessionError::Cursor)?;
+            if let Err(error) = self.spool.advance(front.batch.last, dead) {
+                // The store has the batch; a disk that is full or fails must not keep the others from it. The spool's keeper
+                // tells the operator, and tries again.
+                tracing::debug!(%error, "the spool's cursor was moved, but could not be written");
+            }
             self.delivered = true;
         }
         Ok(())

@@ -1,4 +1,5 @@
-//! The cursor and the counts, in one file of two slots that are written in turn: a torn write leaves the other one.
+//! The cursor and the counts, in one file of two slots that are written in turn: a torn write leaves the other one. The
+//! file has its full length from the start, so that a full disk does not keep the cursor from being written.
 //!
 //! ```text
 //! slot   0 magic "voxbooks"   8 crc32c of 12..end   12 marks u32   16 turn u64   24 cursor   32 durable
@@ -7,6 +8,8 @@
 //! ```
 
 use std::{io, path::Path, sync::Arc};
+
+use tracing::warn;
 
 use super::{
     disk::{Disk, DiskFile, read_full, write_full},
@@ -188,6 +191,10 @@ impl BooksFile {
         let file: Arc<dyn DiskFile> = Arc::from(disk.create(&dir.join("books"))?);
         let mut bytes = vec![0; SLOT_BYTES * 2];
         let read = read_full(&*file, &mut bytes, 0)?;
+        // A disk that is full at the start is no reason not to deliver.
+        if let Err(error) = write_full(&*file, bytes.get(read..).unwrap_or_default(), read as u64) {
+            warn!(%error, "the spool's books could not be given their full length");
+        }
         bytes.truncate(read);
         let newest = bytes.chunks(SLOT_BYTES).filter_map(Books::parse).max_by_key(|(turn, _)| *turn);
         let (turn, books) = newest.map_or((0, None), |(turn, books)| (turn, Some(books)));
@@ -206,6 +213,18 @@ impl BooksFile {
         self.turn = turn;
         self.written = Some(books.clone());
         Ok(())
+    }
+
+    /// An fsync failed. The kernel may have dropped what was written, and the next fsync would succeed all the same: so it is
+    /// to be written anew.
+    pub(super) fn not_synced(&mut self) {
+        self.written = None;
+    }
+
+    /// Writes what the newer slot says to the older one too: from then on either will do.
+    pub(super) fn write_again(&mut self) -> io::Result<()> {
+        let Some(books) = self.written.take() else { return Ok(()) };
+        self.write(&books)
     }
 
     /// The file and the turn to be made durable, without keeping others from writing; none when that was done.

@@ -132,6 +132,13 @@ impl SegmentHead {
         bytes
     }
 
+    /// The version of a whole head that a newer voxgate wrote.
+    pub(super) fn newer_version(bytes: &[u8]) -> Option<u32> {
+        let head = bytes.first_chunk::<SEGMENT_HEAD_BYTES>()?;
+        let is_whole = head.starts_with(&SEGMENT_MAGIC) && u32_at(head, SEGMENT_CRC_AT) == segment_crc(head);
+        Some(u32_at(head, 8)).filter(|version| is_whole && *version > SEGMENT_VERSION)
+    }
+
     /// None when the bytes are no segment head of this version.
     pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
         let head = bytes.first_chunk::<SEGMENT_HEAD_BYTES>()?;

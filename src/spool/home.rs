@@ -27,7 +27,7 @@ pub enum OpenError {
     #[error("{} does not hold a version: restore it, or move the data directory away", .0.display())]
     Version(PathBuf),
     /// The disk did not do as asked.
-    #[error("{}: cannot {what}: {source}", .path.display())]
+    #[error("{}: cannot {what}: {source}; {}", .path.display(), advice(.source))]
     Io {
         /// What was tried.
         what: &'static str,
@@ -43,6 +43,17 @@ impl OpenError {
     pub(super) fn io(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Io { what, path, source }
+    }
+}
+
+fn advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::ReadOnlyFilesystem => {
+            "mount that disk for writing, or give the gateway another --data"
+        }
+        io::ErrorKind::PermissionDenied => "let the gateway's user read and write there",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free some space on that disk",
+        _ => "check that disk",
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::{
     io,
-    path::PathBuf,
+    path::Path,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -36,13 +36,23 @@ pub(super) struct Keeper {
     /// Files that were prepared before a restart, perhaps not to the end: generation and bytes.
     pub(super) spares: Vec<(u32, u64)>,
     books_synced: Instant,
-    /// It was said already.
+    /// Each was said already.
     prepare_failed: bool,
+    removal_failed: bool,
+    books_failed: bool,
 }
 
 impl Keeper {
     pub(super) fn new(shared: Arc<Shared>, generation: u32, spares: Vec<(u32, u64)>) -> Self {
-        Self { shared, generation, spares, books_synced: Instant::now(), prepare_failed: false }
+        Self {
+            shared,
+            generation,
+            spares,
+            books_synced: Instant::now(),
+            prepare_failed: false,
+            removal_failed: false,
+            books_failed: false,
+        }
     }
 
     /// Runs until the spool is closed.
@@ -90,26 +100,49 @@ impl Keeper {
     }
 
     /// Delivered segments give way when the disk is low.
-    fn give_back(&self) {
+    fn give_back(&mut self) {
         if let Some(segment) = self.shared.release_oldest() {
-            self.remove(segment.generation);
+            self.remove_or_keep(segment);
         }
     }
 
     /// Removes delivered segments that are past their time, but for a few that will be recycled.
-    fn expire(&self) {
+    fn expire(&mut self) {
         while self.shared.expired() > EXPIRED_MAX {
             let Some(segment) = self.shared.release_oldest() else { return };
-            self.remove(segment.generation);
+            if !self.remove_or_keep(segment) {
+                return;
+            }
         }
     }
 
-    fn remove(&self, generation: u32) {
+    /// Says whether the segment's file is gone.
+    fn remove_or_keep(&mut self, segment: Segment) -> bool {
+        let generation = segment.generation;
+        let removed = self.let_go(segment, |shared| shared.disk.remove(&shared.path(generation)));
+        let failed_before = std::mem::replace(&mut self.removal_failed, removed.is_err());
+        if let Err(error) = &removed
+            && !failed_before
+        {
+            warn!(%error, segment = generation, "a delivered segment could not be removed; it is tried again");
+        }
+        removed.is_ok()
+    }
+
+    /// Takes a released segment's file away. When that fails the segment is put back, so that its bytes count on.
+    fn let_go(&self, segment: Segment, take: impl FnOnce(&Shared) -> io::Result<()>) -> io::Result<()> {
         // The cursor that allows this must not be older than the file's absence.
-        let removed =
-            self.shared.sync_books().and_then(|()| self.shared.disk.remove(&self.shared.path(generation)));
-        if let Err(error) = removed {
-            warn!(%error, segment = generation, "a delivered segment could not be removed; the next start tries again");
+        let taken = self.shared.sync_both_books().and_then(|()| take(&self.shared));
+        let mut log = self.shared.log();
+        match taken {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                log.put_back(segment);
+                Err(error)
+            }
+            _ => {
+                log.gone();
+                Ok(())
+            }
         }
     }
 
@@ -128,28 +161,46 @@ impl Keeper {
         }
     }
 
-    /// A spare of an earlier run, else a recycled one, else a new one; none when neither budget nor disk allow it.
+    /// A spare of an earlier run, else a recycled one, else a new one; none when neither budget nor disk allow it. A delivered
+    /// one gives way before its time when a new one cannot be had.
     fn prepared(&mut self) -> io::Result<Option<Prepared>> {
-        while let Some((generation, len)) = self.spares.pop() {
-            if len == self.shared.bounds.segment_bytes {
-                return self.reopen(generation, len).map(Some);
-            }
-            self.remove(generation);
+        if let Some(spare) = self.spare()? {
+            return Ok(Some(spare));
         }
-        let new_is_allowed = !self.over_budget() && !self.is_below_floor(self.shared.bounds.segment_bytes);
-        if !new_is_allowed || self.shared.expired() > 0 {
-            while let Some(segment) = self.shared.release_oldest() {
-                if segment.spoiled || segment.len != self.shared.bounds.segment_bytes {
-                    self.remove(segment.generation);
-                    continue;
-                }
-                return self.recycle(&segment).map(Some);
+        let mut full = None;
+        if self.has_room() && self.shared.expired() == 0 {
+            match self.zero_filled() {
+                // A quota does not show in what is free.
+                Err(error) if is_full(&error) => full = Some(error),
+                made => return made.map(Some),
             }
         }
-        if !self.over_budget() && !self.is_below_floor(self.shared.bounds.segment_bytes) {
-            return self.zero_filled().map(Some);
+        if let Some(recycled) = self.recycled()? {
+            return Ok(Some(recycled));
+        }
+        match full {
+            Some(error) => Err(error),
+            None if self.has_room() => self.zero_filled().map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The oldest delivered segment that is fit to be used again; others are removed on the way.
+    fn recycled(&mut self) -> io::Result<Option<Prepared>> {
+        while let Some(segment) = self.shared.release_oldest() {
+            if !segment.spoiled && segment.len == self.shared.bounds.segment_bytes {
+                self.recycle(segment)?;
+                return self.spare();
+            }
+            if !self.remove_or_keep(segment) {
+                break;
+            }
         }
         Ok(None)
+    }
+
+    fn has_room(&self) -> bool {
+        !self.over_budget() && !self.is_below_floor(self.shared.bounds.segment_bytes)
     }
 
     fn over_budget(&self) -> bool {
@@ -157,18 +208,36 @@ impl Keeper {
         bytes.saturating_add(self.shared.bounds.segment_bytes) > self.shared.bounds.budget
     }
 
-    fn reopen(&self, generation: u32, len: u64) -> io::Result<Prepared> {
-        let file = self.shared.disk.open(&self.shared.path(generation))?;
-        Ok(Prepared { file, generation, len })
+    /// A file that has its name, and no frames of its generation.
+    fn spare(&mut self) -> io::Result<Option<Prepared>> {
+        while let Some((generation, len)) = self.spares.pop() {
+            let path = self.shared.path(generation);
+            if len != self.shared.bounds.segment_bytes {
+                self.remove_half_made(&path);
+                continue;
+            }
+            // Its name may be new, and what is written to it must be found under it.
+            let opened =
+                self.shared.disk.sync_dir(&self.shared.dir).and_then(|()| self.shared.disk.open(&path));
+            match opened {
+                Ok(file) => return Ok(Some(Prepared { file, generation, len })),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => {
+                    self.spares.insert(0, (generation, len));
+                    return Err(error);
+                }
+            }
+        }
+        Ok(None)
     }
 
-    /// Only the name changes: the old frames carry an older generation.
-    fn recycle(&mut self, old: &Segment) -> io::Result<Prepared> {
-        self.shared.sync_books()?;
-        let generation = self.next_generation();
-        self.shared.disk.rename(&self.shared.path(old.generation), &self.shared.path(generation))?;
-        self.shared.disk.sync_dir(&self.shared.dir)?;
-        self.reopen(generation, old.len)
+    /// Makes a spare of a delivered segment. Only the name changes: the old frames carry an older generation.
+    fn recycle(&mut self, old: Segment) -> io::Result<()> {
+        let (generation, len) = (self.next_generation(), old.len);
+        let from = self.shared.path(old.generation);
+        self.let_go(old, |shared| shared.disk.rename(&from, &shared.path(generation)))?;
+        self.spares.push((generation, len));
+        Ok(())
     }
 
     fn zero_filled(&mut self) -> io::Result<Prepared> {
@@ -179,15 +248,15 @@ impl Keeper {
             Ok(()) => Ok(Prepared { file, generation, len }),
             Err(error) => {
                 drop(file);
-                self.remove_half_made(path);
+                self.remove_half_made(&path);
                 Err(error)
             }
         }
     }
 
-    fn remove_half_made(&self, path: PathBuf) {
-        if let Err(error) = self.shared.disk.remove(&path) {
-            warn!(%error, "a half-made segment could not be removed; the next start removes it");
+    fn remove_half_made(&self, path: &Path) {
+        if let Err(error) = self.shared.disk.remove(path) {
+            warn!(%error, "a file that is no whole segment could not be removed; the next start removes it");
         }
     }
 
@@ -222,10 +291,17 @@ impl Keeper {
         } else {
             self.shared.note_books()
         };
-        if let Err(error) = kept {
-            error!(%error, "the spool's cursor could not be written; after a crash more is delivered twice");
+        let failed_before = std::mem::replace(&mut self.books_failed, kept.is_err());
+        if let Err(error) = kept
+            && !failed_before
+        {
+            error!(%error, "the spool's cursor cannot be written; delivery goes on, but after a crash more is delivered twice: check the disk under the data directory");
         }
     }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 fn fill(file: &dyn DiskFile, len: u64) -> io::Result<()> {

@@ -258,12 +258,22 @@ impl Log {
         self.replay.map_or(self.cursor.sequence, |replay| replay.after.sequence.min(self.cursor.sequence))
     }
 
-    /// Takes the oldest segment out of the log when it is sealed and wholly delivered.
+    /// Takes the oldest segment out of the log when it is sealed and wholly delivered. Either it is gone then, or put back.
     pub(super) fn release_oldest(&mut self) -> Option<Segment> {
         let kept_from = self.segments.get(1)?.first;
         let passed = self.passed();
-        let released = self.segments.pop_front_if(|oldest| oldest.sealed && kept_from <= passed + 1)?;
-        self.books.forget_marks(kept_from.saturating_sub(1));
-        Some(released)
+        self.segments.pop_front_if(|oldest| oldest.sealed && kept_from <= passed + 1)
+    }
+
+    /// The released segment's file is gone.
+    pub(super) fn gone(&mut self) {
+        if let Some(oldest) = self.segments.front() {
+            self.books.forget_marks(oldest.first.saturating_sub(1));
+        }
+    }
+
+    /// The released segment's file could not be taken away: it still counts, and can be replayed.
+    pub(super) fn put_back(&mut self, segment: Segment) {
+        self.segments.push_front(segment);
     }
 }

@@ -32,7 +32,8 @@
 //! # Recovery
 //!
 //! Every segment's head is read, and the frames of two segments: the newest, to find its end, and the cursor's. Behind the
-//! last whole frame a torn commit is wiped; nobody was thanked for it. A frame that is broken with others behind it is set
+//! last whole frame a torn commit is wiped; nobody was thanked for it. The last whole frames are written and fsynced again:
+//! a process that was killed, or whose fsync failed, may have left them in memory only. A frame that is broken with others behind it is set
 //! aside: its bytes are copied, its record is counted, reading goes on. A missing segment shows in the sequences and is
 //! counted likewise. Without readable books all that is kept is delivered again, which the store makes harmless.
 //!
@@ -178,7 +179,7 @@ impl Spool {
         let newest = log.segments.back().cloned();
         let next = log.books.durable + 1;
         let shared = Arc::new(Shared::new(dir, disk, clock, settings, log, books));
-        let open = match &newest {
+        let open = match newest.as_ref().filter(|segment| !segment.sealed) {
             Some(segment) => Some(OpenSegment::reopen(&shared, segment)?),
             None => None,
         };

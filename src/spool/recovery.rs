@@ -6,7 +6,7 @@ use tracing::warn;
 
 use super::{
     books::{Books, BooksFile},
-    disk::{Disk, DiskFile, read_around, read_full, write_full},
+    disk::{Disk, DiskFile, read_full, write_full},
     frame::{SEGMENT_HEAD_BYTES, SegmentHead, begins_frame},
     home::OpenError,
     log::{Log, Place, Replay, Segment},
@@ -51,8 +51,7 @@ pub(super) fn recover(disk: &dyn Disk, dir: &Path) -> Result<Recovered, OpenErro
     disk.create_dir(&aside).map_err(OpenError::io("make the spool's directory", &aside))?;
     let (file, books) =
         BooksFile::open(disk, dir).map_err(OpenError::io("read the spool's books in", dir))?;
-    let Inventory { segments, chained, spares, generation } =
-        Inventory::take(disk, dir).map_err(OpenError::io("read the spool's segments in", dir))?;
+    let Inventory { segments, chained, spares, generation } = Inventory::take(disk, dir)?;
     let mut report = Recovery { cursor_lost: books.is_none() && !segments.is_empty(), ..Recovery::default() };
     let books = books.unwrap_or_else(|| books_from(&segments));
     let mut recovering = Recovering { disk, dir, segments, books };
@@ -81,9 +80,10 @@ struct Inventory {
 }
 
 impl Inventory {
-    fn take(disk: &dyn Disk, dir: &Path) -> io::Result<Self> {
+    fn take(disk: &dyn Disk, dir: &Path) -> Result<Self, OpenError> {
+        let names = disk.list(dir).map_err(OpenError::io("read the spool's directory", dir))?;
         let mut generations: Vec<u32> =
-            disk.list(dir)?.iter().filter_map(|name| name.strip_suffix(".segment")?.parse().ok()).collect();
+            names.iter().filter_map(|name| name.strip_suffix(".segment")?.parse().ok()).collect();
         generations.sort_unstable();
         let mut inventory = Self::default();
         for generation in generations {
@@ -93,10 +93,19 @@ impl Inventory {
         Ok(inventory)
     }
 
-    fn add(&mut self, disk: &dyn Disk, dir: &Path, generation: u32) -> io::Result<()> {
-        let file = disk.open(&segment_path(dir, generation))?;
-        let len = file.len()?;
-        let Some(head) = read_head(&*file, generation, len)? else {
+    fn add(&mut self, disk: &dyn Disk, dir: &Path, generation: u32) -> Result<(), OpenError> {
+        let path = segment_path(dir, generation);
+        let failed = || OpenError::io("read the segment", &path);
+        let file = disk.open(&path).map_err(failed())?;
+        let len = file.len().map_err(failed())?;
+        let mut bytes = [0; SEGMENT_HEAD_BYTES];
+        if let Err(error) = read_full(&*file, &mut bytes, 0) {
+            warn!(%error, segment = generation, "the head of a segment cannot be read");
+        }
+        if let Some(found) = SegmentHead::newer_version(&bytes) {
+            return Err(OpenError::Newer { path, found });
+        }
+        let Some(head) = head(&bytes, &*file, generation, len).map_err(failed())? else {
             self.spares.push((generation, len));
             return Ok(());
         };
@@ -117,12 +126,8 @@ impl Inventory {
 }
 
 /// The head of a segment; made up from its first frame when it is broken. None when it holds nothing of its generation.
-fn read_head(file: &dyn DiskFile, generation: u32, len: u64) -> io::Result<Option<SegmentHead>> {
-    let mut bytes = [0; SEGMENT_HEAD_BYTES];
-    if let Err(error) = read_full(file, &mut bytes, 0) {
-        warn!(%error, segment = generation, "the head of a segment cannot be read");
-    }
-    if let Some(head) = SegmentHead::parse(&bytes).filter(|head| head.generation == generation) {
+fn head(bytes: &[u8], file: &dyn DiskFile, generation: u32, len: u64) -> io::Result<Option<SegmentHead>> {
+    if let Some(head) = SegmentHead::parse(bytes).filter(|head| head.generation == generation) {
         return Ok(Some(head));
     }
     let mut walk =
@@ -195,8 +200,17 @@ impl Recovering<'_> {
             let to = newest.len.min(end + COMMIT_BYTES_MAX as u64);
             set_aside::keep(self.disk, self.dir, &*file, newest.generation, end, to);
         }
-        report.torn_tail = wipe(&*file, newest.generation, end, newest.len)?;
-        (newest.sealed, newest.end) = (false, end);
+        match take_over(&*file, newest.generation, end, newest.len) {
+            Ok(torn) => {
+                report.torn_tail = torn;
+                (newest.sealed, newest.end) = (false, end);
+            }
+            Err(TakeOver::Unreadable(error)) => {
+                warn!(%error, segment = newest.generation, "the end of the newest segment cannot be read; it stays as it is");
+                newest.spoiled = true;
+            }
+            Err(TakeOver::Failed(error)) => return Err(error),
+        }
         Ok(last)
     }
 
@@ -240,18 +254,30 @@ fn last_sequence(disk: &dyn Disk, dir: &Path, segment: &Segment, through: u64) -
     }
 }
 
-/// Zeros what the longest commit may have left behind the last frame. Says whether it was the beginning of a frame.
-fn wipe(file: &dyn DiskFile, generation: u32, end: u64, len: u64) -> io::Result<bool> {
-    let left = usize::try_from(len.saturating_sub(end)).unwrap_or(usize::MAX);
-    let mut bytes = vec![0; left.min(COMMIT_BYTES_MAX)];
-    read_around(file, &mut bytes, end)?;
-    if bytes.iter().all(|byte| *byte == 0) {
-        return Ok(false);
-    }
-    let torn = begins_frame(&bytes, generation);
-    bytes.fill(0);
-    write_full(file, &bytes, end)?;
-    file.sync_data()?;
+/// Why the newest segment is not written on.
+enum TakeOver {
+    /// There are pages at its end that cannot be read: what they hold must not be written over.
+    Unreadable(io::Error),
+    /// The disk takes no writes.
+    Failed(io::Error),
+}
+
+/// Makes the last commit durable, and zeros what a torn one may have left behind it: both are as long as the longest
+/// commit at the most. Says whether it was the beginning of a frame.
+///
+/// What was read may only have been in memory: the process before was killed in a commit, or its fsync had failed. Then
+/// its pages count as written though they are not, and another fsync alone would do nothing. So they are written again.
+fn take_over(file: &dyn DiskFile, generation: u32, end: u64, len: u64) -> Result<bool, TakeOver> {
+    let from = end.saturating_sub(COMMIT_BYTES_MAX as u64);
+    let to = len.min(end + COMMIT_BYTES_MAX as u64);
+    let mut bytes = vec![0; usize::try_from(to - from).unwrap_or(0)];
+    read_full(file, &mut bytes, from).map_err(TakeOver::Unreadable)?;
+    let (kept, behind) = bytes.split_at_mut(usize::try_from(end - from).unwrap_or(0));
+    let torn = begins_frame(behind, generation);
+    let is_clean = behind.iter().all(|byte| *byte == 0);
+    behind.fill(0);
+    let written = if is_clean { write_full(file, kept, from) } else { write_full(file, &bytes, from) };
+    written.and_then(|()| file.sync_data()).map_err(TakeOver::Failed)?;
     Ok(torn)
 }
 

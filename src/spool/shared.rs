@@ -171,9 +171,20 @@ impl Shared {
         self.note_books()?;
         // Not under the log's lock: an fsync may take long, and commits need it.
         let Some((file, turn)) = self.books().to_sync() else { return Ok(()) };
-        file.sync_data()?;
+        if let Err(error) = file.sync_data() {
+            self.books().not_synced();
+            return Err(error);
+        }
         self.books().synced(turn);
         Ok(())
+    }
+
+    /// Makes the books durable in both slots, before a segment goes: the older one must not point into it either, should
+    /// the newer one not be readable.
+    pub(super) fn sync_both_books(&self) -> io::Result<()> {
+        self.sync_books()?;
+        self.books().write_again()?;
+        self.sync_books()
     }
 
     /// Writes the books; they outlive the process, if not the power.

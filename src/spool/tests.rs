@@ -1,6 +1,9 @@
 //! The spool on a real disk, and on one that fails on demand.
 
+mod crashes;
+mod damage;
 mod faults;
+mod medium;
 mod operation;
 mod properties;
 mod recovery;

@@ -19,6 +19,8 @@ pub(super) struct Plan {
     bad_pages: std::ops::Range<u64>,
     /// No file can be made.
     creates: bool,
+    /// No file can be renamed.
+    renames: bool,
     /// What is free.
     free_bytes: Option<u64>,
     /// Fsyncs of segments do not end.
@@ -69,6 +71,9 @@ impl Disk for Faulty {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        if self.plan().renames {
+            return Err(io::Error::from_raw_os_error(5));
+        }
         Local.rename(from, to)
     }
 
@@ -150,7 +155,7 @@ fn faulty() -> (Faulty, Rig) {
 }
 
 /// Waits for a condition that another thread brings about.
-async fn until(mut holds: impl FnMut() -> bool) {
+pub(super) async fn until(mut holds: impl FnMut() -> bool) {
     let waiting = async {
         while !holds() {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -310,6 +315,46 @@ async fn without_a_next_segment_the_open_one_is_filled_and_then_records_are_refu
     until(|| rig.spool.status().accepting.is_ok()).await;
     assert_eq!(rig.append("more").await, appended + 1);
     assert_eq!(rig.deliver_all().await.len() as u64, appended + 1);
+}
+
+#[tokio::test]
+async fn on_a_full_disk_delivered_segments_are_used_again_before_their_time() {
+    let (disk, rig) = faulty();
+    rig.fill(200, 1_000).await;
+    prepared(&rig).await;
+    disk.plan().creates = true;
+    assert_eq!(rig.deliver_all().await.len(), 200);
+    let files = rig.segments();
+    for round in 0..10 {
+        rig.fill(63, 1_000).await;
+        assert_eq!(rig.deliver_all().await.len(), 63, "round {round}");
+        prepared(&rig).await;
+    }
+    assert_eq!(rig.segments().len(), files.len());
+    assert!(newest_segment(&rig) > files[files.len() - 1], "new generations in the same files");
+}
+
+#[tokio::test]
+async fn a_delivered_segment_that_cannot_be_recycled_still_counts_and_can_be_replayed() {
+    let (disk, rig) = faulty();
+    rig.fill(150, 1_000).await;
+    prepared(&rig).await;
+    rig.deliver_all().await;
+    (disk.plan().creates, disk.plan().renames) = (true, true);
+    while let Ok(room) = rig.spool.reserve(1_000) {
+        let fate = rig.spool.append(room, rig.runs.ticket(), vec![b'.'; 1_000].into()).await;
+        if fate.is_err() {
+            break;
+        }
+    }
+    rig.deliver_all().await;
+    let appended = rig.spool.status().appended;
+    assert_eq!(rig.spool.status().segments, rig.segments().len(), "every file is counted");
+    assert_eq!(rig.spool.replay(START).unwrap(), appended);
+    assert_eq!(rig.deliver_all().await.len() as u64, appended);
+    (disk.plan().creates, disk.plan().renames) = (false, false);
+    until(|| rig.spool.status().accepting.is_ok()).await;
+    assert_eq!(rig.append("more").await, appended + 1);
 }
 
 #[tokio::test]

@@ -1,0 +1,29 @@
+//! The cases, by theme; a theme's file holds nothing else.
+
+mod erasure;
+mod gateway;
+mod reload;
+mod restore;
+mod shutdown;
+mod store;
+
+use super::case::Entry;
+
+/// Every case, in the order run.
+pub(crate) const ALL: &[Entry] = &[
+    Entry { name: "gateway_sigkill", run: |case| Box::pin(gateway::sigkill(case)) },
+    Entry { name: "store_sigkill", run: |case| Box::pin(store::sigkill(case)) },
+    Entry { name: "store_slow", run: |case| Box::pin(store::slow(case)) },
+    Entry { name: "store_frozen", run: |case| Box::pin(store::frozen(case)) },
+    Entry { name: "store_half_open", run: |case| Box::pin(store::half_open(case)) },
+    Entry { name: "store_refuses", run: |case| Box::pin(store::refuses(case)) },
+    Entry { name: "store_away", run: |case| Box::pin(store::away(case)) },
+    Entry { name: "shutdown_sigterm", run: |case| Box::pin(shutdown::sigterm(case)) },
+    Entry { name: "shutdown_sigterm_twice", run: |case| Box::pin(shutdown::sigterm_twice(case)) },
+    Entry { name: "shutdown_store_away", run: |case| Box::pin(shutdown::store_away(case)) },
+    Entry { name: "erasure_in_a_spool", run: |case| Box::pin(erasure::in_a_spool(case)) },
+    Entry { name: "erasure_in_dead_letters", run: |case| Box::pin(erasure::in_dead_letters(case)) },
+    Entry { name: "erasure_held", run: |case| Box::pin(erasure::held(case)) },
+    Entry { name: "restore_replay", run: |case| Box::pin(restore::replay(case)) },
+    Entry { name: "reload", run: |case| Box::pin(reload::under_load(case)) },
+];
