@@ -41,6 +41,8 @@ struct State {
     durable: BTreeMap<PathBuf, Node>,
     /// Changes of names that are not durable yet, in order.
     unsynced: Vec<Change>,
+    /// Syncs that fail at any time, in a thousand.
+    bad: u64,
     files: Vec<Content>,
     faults: DiskFaults,
 }
@@ -70,8 +72,10 @@ impl Platter {
     pub(super) fn new(dice: Dice) -> Self {
         // Somebody made the data directory, long ago.
         let names: BTreeMap<_, _> = ["/", "/data"].map(|dir| (PathBuf::from(dir), Node::Dir)).into();
+        let bad = [0, 0, 0, 40][dice.place(4)];
         Self(Arc::new(Mutex::new(State {
             dice,
+            bad,
             boot: 0,
             names: names.clone(),
             durable: names,
@@ -112,6 +116,12 @@ impl Platter {
 
     pub(super) fn set(&self, faults: DiskFaults) {
         self.state().faults = faults;
+    }
+
+    /// It is replaced by a good one with the same on it.
+    pub(super) fn heal(&self) {
+        let mut state = self.state();
+        (state.bad, state.faults) = (0, DiskFaults::default());
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -339,8 +349,8 @@ impl DiskFile for Opened {
     fn sync_data(&self) -> io::Result<()> {
         pause(self.disk.sync_span());
         self.with(|state| {
-            let State { files, dice, faults, .. } = state;
-            if dice.permille(faults.failing_syncs) {
+            let State { files, dice, faults, bad, .. } = state;
+            if dice.permille(faults.failing_syncs.max(*bad)) {
                 files[self.file].flush(|| dice.permille(500));
                 return Err(io::Error::from_raw_os_error(5));
             }

@@ -16,6 +16,9 @@ use super::{
 };
 use crate::{clock::Clock, proto::store::v1::Record};
 
+/// Milliseconds that a death waits for something to interrupt.
+const BUSY_LOOKS: u32 = 4_000;
+
 /// Begins all of it; it ends when the world's time is over.
 pub(super) fn begin(world: &World) -> Vec<JoinHandle<()>> {
     let mut fates = Vec::new();
@@ -56,9 +59,10 @@ fn end_with(world: &World, fate: impl Future<Output = ()> + Send + 'static) -> J
 async fn machine_fate(machine: Arc<Machine>, dice: Dice, pace_ms: u64) {
     loop {
         sleep(dice.millis(100..pace_ms)).await;
-        match dice.place(8) {
-            0 | 1 => machine.die(true),
-            2 => machine.die(false),
+        match dice.place(10) {
+            0 => machine.die(true),
+            1 => machine.die(false),
+            2 | 8 | 9 => die_busy(&machine, &dice).await,
             3 => machine.stop().await,
             4 => {
                 let faults = DiskFaults { failing_syncs: dice.within(100..700), ..DiskFaults::default() };
@@ -79,6 +83,19 @@ async fn machine_fate(machine: Arc<Machine>, dice: Dice, pace_ms: u64) {
             machine.start().await;
         }
     }
+}
+
+/// Dies while it works on something: between claim and sync, between sync and thanks.
+async fn die_busy(machine: &Machine, dice: &Dice) {
+    let is_busy = || machine.process().is_some_and(|process| process.is_busy());
+    for _ in 0..BUSY_LOOKS {
+        if is_busy() {
+            break;
+        }
+        sleep(Duration::from_millis(1)).await;
+    }
+    sleep(dice.millis(0..6)).await;
+    machine.die(dice.permille(700));
 }
 
 async fn ail(machine: &Machine, dice: &Dice, faults: DiskFaults) {

@@ -245,6 +245,10 @@ impl Process {
         self.intake.ledger().view().total.balanced()
     }
 
+    pub(super) fn is_busy(&self) -> bool {
+        self.on_the_way.load(Ordering::Relaxed) > 0
+    }
+
     pub(super) fn on_its_way(&self) -> impl Drop + '_ {
         self.on_the_way.fetch_add(1, Ordering::Relaxed);
         self.poke.notify_one();

@@ -35,6 +35,7 @@
 //! `cargo test simulation` runs a hundred seeds; `VOXGATE_SIMULATION_SEEDS=5000 cargo test --release --lib simulation` so
 //! many, and `VOXGATE_SIMULATION_SEED=7` only that one. The same seed gives the same trace.
 
+mod cases;
 mod dice;
 mod disk;
 mod faults;

@@ -184,7 +184,7 @@ impl World {
     async fn heal(&self) {
         self.trace.note("all is well again");
         for machine in &self.machines {
-            machine.platter.set(Default::default());
+            machine.platter.heal();
             self.network.silence(machine.index, false);
             while machine.process().is_none() && !machine.start().await {}
         }
