@@ -6,8 +6,7 @@
 //! - Bounds: the wait for Redis (`redis.timeout` for all commands of a submission), requests in flight, a claim's
 //!   bytes, the entries of every map.
 //!
-//! A double may be dropped only on [`Verdict::Same`] with `settled`, which claims in Redis never say.
-//! `docs/decisions/claim-protocol.md` has the why.
+//! A double may be dropped only on [`Verdict::Same`] with `settled`. `docs/decisions/claim-protocol.md` has the why.
 
 mod ask;
 mod content;

@@ -4,7 +4,7 @@ use redis::{Cmd, Value};
 use tokio::time::Instant;
 
 use super::{
-    Shared,
+    Shared, Written,
     bucket::Bucket,
     bytes,
     link::{Live, NoScript},
@@ -26,11 +26,6 @@ const TRIES: u32 = 4;
 pub(super) const SWAP: &str = "local c = redis.call('HGET', KEYS[1], ARGV[1]) \
     if c == ARGV[2] then redis.call('HSET', KEYS[1], ARGV[1], ARGV[3]) return 1 end \
     return c";
-
-/// No claim in Redis is reason enough to drop a double. Another gateway, or this one, may have taken a change unverified
-/// and thanked for it, because Redis failed just that command: the claim then knows an older answer, and the double of
-/// that is newer than the change.
-const UNCERTAIN: Certainty = Certainty { on_disk: false, newest: false };
 
 /// What entering a claim found.
 enum Entered {
@@ -116,8 +111,7 @@ impl Claiming<'_> {
             if claim.is_of(self.ticket) {
                 return self.claimed(Verdict::Fresh, claim.last);
             }
-            self.shared.note_drift(claim.written_secs);
-            let judged = judge(&claim, self.ask, UNCERTAIN, self.ticket);
+            let judged = judge(&claim, self.ask, self.certainty(&claim).await, self.ticket);
             stamp = judged.stamp;
             let next = match judged.write {
                 None if expected == base => return self.claimed(judged.verdict, stamp),
@@ -133,6 +127,12 @@ impl Claiming<'_> {
         }
         // The stamp stands: the claim may have been written although its reply was lost.
         Claimed { verdict: Verdict::Fresh, verified: false, stamp }
+    }
+
+    async fn certainty(&self, claim: &Claim) -> Certainty {
+        let Claim { run, ticket, written_secs, .. } = *claim;
+        let written = Written { key: self.bucket.key.as_bytes(), run, ticket, at_secs: written_secs };
+        self.shared.certainty(self.live, &written, self.deadline).await
     }
 
     async fn read(&self) -> Option<Option<Packed>> {

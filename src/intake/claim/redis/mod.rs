@@ -204,16 +204,10 @@ impl Shared {
         self.publish_last().await;
     }
 
-    /// Counts what was written in this gateway's future; says whether it was.
-    fn note_drift(&self, written_secs: u32) -> bool {
-        let ahead = written_secs > secs(self.clock.now()).saturating_add(AHEAD_SECS);
-        self.ahead.fetch_add(ahead.into(), Ordering::Relaxed);
-        ahead
-    }
-
-    /// The two rules beside the payload.
+    /// The two rules beside the digest.
     async fn certainty(&self, live: &Live, written: &Written<'_>, deadline: Instant) -> Certainty {
-        if self.note_drift(written.at_secs) {
+        if written.at_secs > secs(self.clock.now()).saturating_add(AHEAD_SECS) {
+            self.ahead.fetch_add(1, Ordering::Relaxed);
             return Certainty { on_disk: false, newest: false };
         }
         let at = Timestamp::from_secs(written.at_secs.into());

@@ -20,6 +20,7 @@ use crate::{
 
 const WINDOW: Duration = Duration::from_hours(24 * 14);
 const TIMEOUT: Duration = Duration::from_millis(100);
+const SAME: Verdict = Verdict::Same { settled: true };
 const AGAIN: Verdict = Verdict::Same { settled: false };
 const REVISED: Verdict = Verdict::Revised { late: false };
 
@@ -96,14 +97,6 @@ impl Gateway {
         let claimed = self.answer(id, answers).await;
         assert!(claimed.verified);
         claimed.verdict
-    }
-
-    /// Uses an idempotency key for an answer that is on disk at once.
-    async fn uses_key(&self, number: u8) -> Idempotency {
-        let ticket = self.claims.ticket();
-        let known = self.claims.idempotent(&[number; 16], [1; 8], id(number.into()), &ticket).await;
-        ticket.settle();
-        known
     }
 
     fn shared(&self) -> &Arc<Shared> {
@@ -183,10 +176,10 @@ async fn the_protocol(urls: Vec<String>) {
     assert!(double.stamp > first.stamp);
     ticket.settle();
     again.settle();
+    assert_eq!(gateway.says(id(1), &[("q", 9)]).await, SAME);
+
     gateway.published().await;
-    let elsewhere = "a change may have been taken unverified elsewhere, so no claim drops a double";
-    assert_eq!(gateway.says(id(1), &[("q", 9)]).await, AGAIN, "{elsewhere}");
-    assert_eq!(other.says(id(1), &[("q", 9)]).await, AGAIN, "{elsewhere}");
+    assert_eq!(other.says(id(1), &[("q", 9)]).await, SAME, "as the other gateway knows");
     let changed = other.answer(id(1), &[("q", 3)]).await;
     assert_eq!(changed.verdict, REVISED);
     assert!(changed.stamp > double.stamp);
@@ -199,6 +192,7 @@ async fn the_protocol(urls: Vec<String>) {
     assert_eq!(lost.verdict, Verdict::Fresh);
     drop(ticket);
     assert_eq!(other.says(id(2), &[("q", 9)]).await, AGAIN);
+    assert_eq!(other.says(id(2), &[("q", 9)]).await, SAME);
     gateway.stop().await;
     other.stop().await;
 }
@@ -213,21 +207,20 @@ async fn the_protocol_holds_on_one_server() {
 async fn the_protocol_holds_on_a_cluster_and_through_its_failovers() {
     let mut cluster = Cluster::start();
     the_protocol(cluster.urls()).await;
-    a_takeover_makes_older_keys_uncertain(&cluster).await;
+    a_takeover_makes_older_claims_uncertain(&cluster).await;
     a_frozen_master_delays_only_its_own(&cluster).await;
     a_lost_master_is_survived(&mut cluster).await;
 }
 
 /// `CLUSTER FAILOVER TAKEOVER` promotes a replica without asking anyone: no connection is lost, writes may be.
-async fn a_takeover_makes_older_keys_uncertain(cluster: &Cluster) {
+async fn a_takeover_makes_older_claims_uncertain(cluster: &Cluster) {
     let gateway = Gateway::start(cluster.urls(), &clock()).await;
     for number in 100..130 {
-        assert_eq!(gateway.uses_key(number).await, Idempotency::New);
+        assert_eq!(gateway.says(id(number), &[("q", 9)]).await, Verdict::Fresh);
     }
     gateway.clock.advance(Duration::from_secs(60));
-    let settled = |number: u8| Idempotency::Same { id: id(number.into()), settled: true };
     for number in 100..115 {
-        assert_eq!(gateway.uses_key(number).await, settled(number), "{number}");
+        assert_eq!(gateway.says(id(number), &[("q", 9)]).await, SAME, "{number}");
     }
     let replicas: Vec<_> = cluster.replicas().collect();
     for replica in &replicas {
@@ -236,10 +229,10 @@ async fn a_takeover_makes_older_keys_uncertain(cluster: &Cluster) {
     wait(|| replicas.iter().all(|replica| replica.cli(&["ROLE"]).starts_with("master")));
     gateway.clock.advance(Duration::from_secs(60));
     for number in 115..130 {
-        let known = until(async || {
-            Some(gateway.uses_key(number).await).filter(|known| *known != Idempotency::Unknown)
-        });
-        assert_ne!(known.await, settled(number), "{number}");
+        let claimed =
+            until(async || Some(gateway.answer(id(number), &[("q", 9)]).await).filter(|one| one.verified))
+                .await;
+        assert_ne!(claimed.verdict, SAME, "{number}");
     }
     gateway.stop().await;
 }
@@ -295,12 +288,14 @@ async fn a_claim_brought_back_by_a_failover_never_drops_a_double() {
         if then == "p" {
             // Another question in between makes the claim young, not the old answer certain.
             assert_eq!(gateway.says(id(number), &[("p", 1)]).await, REVISED);
+            assert_eq!(gateway.says(id(number), &[("p", 1)]).await, SAME);
         }
         assert_eq!(
             gateway.says(id(number), &[("q", 9)]).await,
             AGAIN,
             "3 came after the 9 that the claim knows"
         );
+        assert_eq!(gateway.says(id(number), &[("q", 9)]).await, SAME);
     }
     gateway.stop().await;
 }
@@ -316,8 +311,8 @@ async fn a_claim_is_found_across_the_boundary_of_two_buckets() {
         assert_eq!(gateway.says(id(number), &[("q", 9)]).await, Verdict::Fresh);
     }
     clock.advance(Duration::from_secs(2 * 3600));
-    assert_eq!(gateway.says(id(1), &[("q", 9)]).await, AGAIN);
-    assert_eq!(gateway.says(id(1), &[("q", 9)]).await, AGAIN, "the claim was carried over");
+    assert_eq!(gateway.says(id(1), &[("q", 9)]).await, SAME);
+    assert_eq!(gateway.says(id(1), &[("q", 9)]).await, SAME, "the claim was carried over");
     let changed = gateway.answer(id(2), &[("q", 3)]).await;
     assert_eq!(changed.verdict, REVISED);
     assert_eq!(gateway.says(id(2), &[("q", 9)]).await, REVISED);
