@@ -6,7 +6,7 @@ SHELL := /bin/bash
 
 BUF := target/tools/node_modules/.bin/buf
 
-.PHONY: help test tools fmt clippy proto cargo-test bench run
+.PHONY: help test tools fmt clippy proto cargo-test bench chaos run
 
 help: ## Lists the targets.
 	@sed -nE 's/^([a-z-]+):.*## (.*)$$/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -44,6 +44,13 @@ bench: ## Each scenario beside its floor, in release; a few minutes after the bu
 	@cargo build --release --locked -p load-tests
 	@echo "==> bench"
 	@target/release/load-tests bench
+
+chaos: ## Every fault in its long form, in release; some 15 minutes after the build. Rewrites the table in load-tests/README.md.
+	@echo "==> build"
+	@cargo build --release --locked
+	@cargo build --release --locked -p load-tests
+	@echo "==> chaos"
+	@target/release/load-tests chaos --readme load-tests/README.md
 
 run: ## All roles in one process.
 	@cargo run --release

@@ -48,6 +48,13 @@ use crate::{
     survey::{Channel, Confidence},
 };
 
+/// A double is spooled again until its claim was written so often.
+///
+/// A claim cannot tell that nothing came since: a gateway that could not ask in time has taken a change without it, or
+/// the person was erased and now says the same anew. So a double is dropped only to bound what one response can grow to
+/// when a client repeats itself without end; nobody changes their mind that often.
+const SPOOLED_AGAIN: u8 = 32;
+
 /// All that a submission passes.
 #[derive(Debug)]
 pub struct Intake {
@@ -318,6 +325,7 @@ fn ask<'a>(validated: &Validated, answers: &'a [claim::ClaimedAnswer]) -> Ask<'a
         edit_window: identified.survey.edit_window,
         answers,
         confidence: Confidence::Confirmed,
+        spooled_again: SPOOLED_AGAIN,
     }
 }
 

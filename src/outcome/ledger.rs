@@ -58,7 +58,7 @@ impl Ledger {
         InFlight { ledger: self, channel, brand: None, on_drop }
     }
 
-    /// A double was written to the spool again, because its claim was not known to be settled.
+    /// A double was written to the spool again, because it is not certain that nothing came in between.
     pub fn respool(&self) {
         self.respooled.fetch_add(1, Ordering::Relaxed);
     }

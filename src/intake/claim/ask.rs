@@ -25,6 +25,8 @@ pub struct Ask<'a> {
     pub answers: &'a [ClaimedAnswer],
     /// A provisional submission claims nothing.
     pub confidence: Confidence,
+    /// A double is spooled again until its claim was written so often; from then on it may be dropped.
+    pub spooled_again: u8,
 }
 
 /// The answers of one submission; most have one or two.

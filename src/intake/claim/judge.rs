@@ -46,7 +46,7 @@ impl News {
 /// Judges a submission.
 pub(super) fn judge(claim: &Claim, ask: &Ask<'_>, certainty: Certainty, ticket: &Ticket) -> Judged {
     let Certainty { on_disk, newest } = certainty;
-    let settled = on_disk && newest;
+    let settled = on_disk && newest && claim.revisions >= ask.spooled_again;
     let stamp = ask.stamp.max(Timestamp::from_micros(claim.last.as_micros().saturating_add(1)));
     let news: Vec<_> = ask.answers.iter().map(|answer| claim.news(answer, ask, stamp)).collect();
     let late = news.contains(&News::Late);

@@ -31,7 +31,8 @@ async fn answer(
 ) -> Claimed {
     let answers = [ClaimedAnswer::new("q", &Value::Score(score))];
     let now = clock.now();
-    let ask = Ask { id, now, stamp: now, edit_window: WINDOW, answers: &answers, confidence };
+    let ask =
+        Ask { id, now, stamp: now, edit_window: WINDOW, answers: &answers, confidence, spooled_again: 0 };
     let ticket = claims.ticket();
     let claimed = claims.claim(&ask, &ticket).await;
     ticket.settle();
@@ -74,6 +75,7 @@ async fn a_claim_whose_record_was_lost_never_drops_a_double() {
         edit_window: WINDOW,
         answers: &answers,
         confidence: Confidence::Confirmed,
+        spooled_again: 0,
     };
     {
         let lost = claims.ticket();

@@ -105,6 +105,7 @@ impl World {
             edit_window: Duration::from_hours(24 * 365),
             answers: &answers,
             confidence: Confidence::Confirmed,
+            spooled_again: 0,
         };
         let ticket = self.gateways[gateway].ticket();
         let (verdict, stamp) = self.claim(&ask, &ticket, numbers_known);

@@ -19,11 +19,13 @@ struct Response {
     claim: Option<Claim>,
     newest: bool,
     now: Timestamp,
+    spooled_again: u8,
 }
 
 impl Response {
     fn new() -> Self {
-        Self { runs: Runs::default(), claim: None, newest: true, now: Timestamp::from_secs(1_795_000_000) }
+        let now = Timestamp::from_secs(1_795_000_000);
+        Self { runs: Runs::default(), claim: None, newest: true, now, spooled_again: 0 }
     }
 
     fn submit(&mut self, settled: bool, answers: &[(&str, i32)]) -> (Verdict, Timestamp) {
@@ -39,6 +41,7 @@ impl Response {
             edit_window: WINDOW,
             answers: &answers,
             confidence: Confidence::Confirmed,
+            spooled_again: self.spooled_again,
         };
         let ticket = self.runs.ticket();
         let Some(claim) = &self.claim else {
@@ -65,6 +68,25 @@ impl Response {
     fn says(&mut self, settled: bool, answers: &[(&str, i32)]) -> Verdict {
         self.submit(settled, answers).0
     }
+}
+
+/// "9", a change to "3" that another gateway took while it could not ask, and "9" again: the claim says 9 all along.
+#[test]
+fn a_double_is_spooled_with_a_stamp_of_its_own_until_its_claim_was_written_often() {
+    let mut response = Response::new();
+    response.spooled_again = 3;
+    let (_, mut last) = response.submit(true, &[("q", 9)]);
+    for _ in 0..3 {
+        let (verdict, stamp) = response.submit(true, &[("q", 9)]);
+        assert_eq!(verdict, AGAIN);
+        assert!(stamp > last, "it wins over whatever came between");
+        last = stamp;
+    }
+    assert_eq!(
+        response.submit(true, &[("q", 9)]).0,
+        SAME,
+        "a client that repeats itself without end has an end"
+    );
 }
 
 #[test]

@@ -81,6 +81,7 @@ impl Gateway {
             edit_window: WINDOW,
             answers: &answers,
             confidence: Confidence::Confirmed,
+            spooled_again: 0,
         };
         let ticket = self.claims.ticket();
         (self.claims.claim(&ask, &ticket).await, ticket)
