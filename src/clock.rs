@@ -103,6 +103,9 @@ pub enum Clock {
     System,
     /// A clock that stands until it is moved; microseconds since the Unix epoch.
     Manual(Arc<AtomicI64>),
+    /// A clock that goes with the runtime's own time, paused or not: what it showed when the runtime began to count.
+    #[cfg(test)]
+    Runtime(Arc<AtomicI64>, tokio::time::Instant),
 }
 
 impl Clock {
@@ -116,13 +119,26 @@ impl Clock {
         match self {
             Self::System => Timestamp(system_micros()),
             Self::Manual(at) => Timestamp(at.load(Ordering::Relaxed)),
+            #[cfg(test)]
+            Self::Runtime(at, began) => Timestamp(at.load(Ordering::Relaxed)).after(began.elapsed()),
         }
     }
 
-    /// Moves a manual clock; the machine's clock stays as it is.
+    /// Sets a clock of a test back.
+    #[cfg(test)]
+    pub(crate) fn set_back(&self, span: Duration) {
+        if let Self::Manual(at) | Self::Runtime(at, _) = self {
+            at.fetch_sub(micros(span), Ordering::Relaxed);
+        }
+    }
+
+    /// Moves a clock of a test; the machine's clock stays as it is.
     pub fn advance(&self, span: Duration) {
-        if let Self::Manual(at) = self {
-            at.fetch_add(micros(span), Ordering::Relaxed);
+        match self {
+            Self::System => {}
+            Self::Manual(at) => drop(at.fetch_add(micros(span), Ordering::Relaxed)),
+            #[cfg(test)]
+            Self::Runtime(at, _) => drop(at.fetch_add(micros(span), Ordering::Relaxed)),
         }
     }
 }

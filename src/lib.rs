@@ -42,3 +42,5 @@ pub(crate) mod telemetry;
 
 #[cfg(test)]
 mod fuzz;
+#[cfg(test)]
+mod simulation;

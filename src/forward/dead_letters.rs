@@ -10,17 +10,19 @@
 
 use std::{
     collections::BTreeSet,
-    fs::{self, File},
-    io::{self, Write},
+    io,
     path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
-use crate::clock::Timestamp;
+use crate::{
+    clock::Timestamp,
+    spool::disk::{Disk, Local, read_full, write_full},
+};
 
 /// Bytes of the store's explanation that are kept.
 const DETAIL_BYTES: usize = 1_024;
@@ -93,6 +95,7 @@ type Name = (u64, u32);
 /// The letters of a data directory.
 #[derive(Debug)]
 pub(crate) struct DeadLetters {
+    disk: Arc<dyn Disk>,
     dir: PathBuf,
     max: usize,
     names: Mutex<BTreeSet<Name>>,
@@ -104,18 +107,23 @@ impl DeadLetters {
     /// # Errors
     /// The directory cannot be made or read.
     pub(crate) fn open(data: &Path, max: usize) -> io::Result<Self> {
+        Self::open_on(Arc::new(Local), data, max)
+    }
+
+    pub(crate) fn open_on(disk: Arc<dyn Disk>, data: &Path, max: usize) -> io::Result<Self> {
         let dir = data.join("dead-letters");
-        fs::create_dir_all(&dir)?;
+        disk.create_dir(&dir)?;
+        // Without its name the directory, and every letter in it, would not outlive a power cut.
+        disk.sync_dir(data)?;
         let mut names = BTreeSet::new();
-        for entry in fs::read_dir(&dir)? {
-            let path = entry?.path();
-            if let Some(name) = name_of(&path) {
+        for file in disk.list(&dir)? {
+            if let Some(name) = name_of(&file) {
                 names.insert(name);
-            } else if path.extension().is_some_and(|extension| extension == "new") {
-                fs::remove_file(&path)?;
+            } else if file.ends_with(".new") {
+                disk.remove(&dir.join(file))?;
             }
         }
-        Ok(Self { dir, max, names: Mutex::new(names) })
+        Ok(Self { disk, dir, max, names: Mutex::new(names) })
     }
 
     /// Keeps a refused record; it is durable when this returns. Blocks on the disk.
@@ -155,7 +163,7 @@ impl DeadLetters {
         let mut listing = Listing::default();
         for name in names {
             let path = self.path(name);
-            match fs::read(&path) {
+            match self.read(&path) {
                 Ok(bytes) => match parse(&bytes) {
                     Some(letter) => listing.letters.push(letter),
                     None => {
@@ -180,13 +188,18 @@ impl DeadLetters {
         if !names.contains(&name) {
             return Ok(false);
         }
-        match fs::remove_file(self.path(name)) {
+        match self.disk.remove(&self.path(name)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
         names.remove(&name);
-        sync_dir(&self.dir)?;
+        self.disk.sync_dir(&self.dir)?;
         Ok(true)
+    }
+
+    /// Whether [`DeadLetters::keep`] may keep its thread waiting.
+    pub(crate) fn blocks(&self) -> bool {
+        self.disk.blocks()
     }
 
     /// How many there are, unreadable ones included.
@@ -199,13 +212,29 @@ impl DeadLetters {
         let body = postcard::to_stdvec(fields).map_err(io::Error::other)?;
         let path = self.path(name);
         let fresh = path.with_extension("new");
-        let mut file = File::create(&fresh)?;
-        file.write_all(&MAGIC)?;
-        file.write_all(&crc32c::crc32c(&body).to_le_bytes())?;
-        file.write_all(&body)?;
-        file.sync_all()?;
-        fs::rename(&fresh, &path)?;
-        sync_dir(&self.dir)
+        self.remove_half_made(&fresh)?;
+        let file = self.disk.create(&fresh)?;
+        let sum = crc32c::crc32c(&body).to_le_bytes();
+        write_full(&*file, &[MAGIC.as_slice(), &sum, &body].concat(), 0)?;
+        file.sync_data()?;
+        self.disk.rename(&fresh, &path)?;
+        self.disk.sync_dir(&self.dir)
+    }
+
+    /// What an earlier try left when the disk failed: it may be longer than what comes.
+    fn remove_half_made(&self, fresh: &Path) -> io::Result<()> {
+        match self.disk.remove(fresh) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        let file = self.disk.open(path)?;
+        let mut bytes = vec![0; usize::try_from(file.len()?).unwrap_or(usize::MAX)];
+        let read = read_full(&*file, &mut bytes, 0)?;
+        bytes.truncate(read);
+        Ok(bytes)
     }
 
     fn path(&self, (sequence, sum): Name) -> PathBuf {
@@ -243,13 +272,9 @@ fn parse(bytes: &[u8]) -> Option<DeadLetter> {
     })
 }
 
-fn name_of(path: &Path) -> Option<Name> {
-    let (sequence, sum) = path.file_name()?.to_str()?.strip_suffix(".letter")?.split_once('-')?;
+fn name_of(file: &str) -> Option<Name> {
+    let (sequence, sum) = file.strip_suffix(".letter")?.split_once('-')?;
     Some((sequence.parse().ok()?, u32::from_str_radix(sum, 16).ok()?))
-}
-
-fn sync_dir(dir: &Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()
 }
 
 #[cfg(test)]
@@ -257,6 +282,8 @@ mod fuzz;
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     const AT: Timestamp = Timestamp::from_secs(1_800_000_000);

@@ -22,9 +22,12 @@ use std::{
 use backon::{BackoffBuilder, ExponentialBuilder};
 use prometheus_client::{metrics::histogram::Histogram, registry::Registry};
 use tokio_util::sync::CancellationToken;
+use tonic::transport::Channel;
 
-use self::session::{End, Session};
-use crate::{clock::Clock, config::settings, spool::Spool, tls::LiveClientTls};
+use self::session::{End, Session, SessionError};
+#[cfg(test)]
+use crate::simulation::Dialler;
+use crate::{clock::Clock, config::settings, spool::Spool, store::endpoint, tls::LiveClientTls};
 
 /// The first pause after a failure; it doubles, with full jitter, up to the configured one.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -38,6 +41,8 @@ pub(crate) struct Forward {
     settings: settings::Store,
     clock: Clock,
     state: Arc<ForwardState>,
+    /// Gives a number from 0 to 1, for the jitter of the pauses.
+    chance: fn() -> f64,
 }
 
 /// Where the store is and how to be let in.
@@ -49,6 +54,34 @@ pub(crate) struct StoreAddress {
     pub tls: LiveClientTls,
     /// Fingerprint of the identity key; a store that knows another one refuses.
     pub fingerprint: String,
+    #[cfg(test)]
+    dialler: Option<Dialler>,
+}
+
+impl StoreAddress {
+    /// The store at an URL, for gateways with an identity key of this fingerprint.
+    pub(crate) const fn new(url: String, tls: LiveClientTls, fingerprint: String) -> Self {
+        Self {
+            url,
+            tls,
+            fingerprint,
+            #[cfg(test)]
+            dialler: None,
+        }
+    }
+
+    /// Dials the store.
+    ///
+    /// # Errors
+    /// The URL is none, or nobody answers.
+    async fn connect(&self) -> Result<Channel, SessionError> {
+        let endpoint = endpoint(&self.url, &self.tls.load())?;
+        #[cfg(test)]
+        if let Some(dialler) = &self.dialler {
+            return Ok(endpoint.connect_with_connector(dialler.clone()).await?);
+        }
+        Ok(endpoint.connect().await?)
+    }
 }
 
 /// What is known of the delivery, for health and metrics.
@@ -99,7 +132,15 @@ impl Forward {
         settings: settings::Store,
         clock: Clock,
     ) -> Self {
-        Self { spool, letters, store, settings, clock, state: Arc::default() }
+        Self { spool, letters, store, settings, clock, state: Arc::default(), chance: rand::random }
+    }
+
+    /// Delivers over another network, with jitter by another chance.
+    #[cfg(test)]
+    pub(crate) fn simulated(mut self, dialler: Dialler, chance: fn() -> f64) -> Self {
+        self.store.dialler = Some(dialler);
+        self.chance = chance;
+        self
     }
 
     /// What is known of the delivery.
@@ -125,6 +166,7 @@ impl Forward {
             let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
             tracing::warn!(%error, pause_ms, "the store did not take records; trying again");
             tokio::select! {
+                biased;
                 () = stop.cancelled() => break,
                 () = tokio::time::sleep(pause) => {}
             }
@@ -135,11 +177,8 @@ impl Forward {
         let longest = self.settings.backoff_max.max(FIRST_PAUSE);
         let steps =
             ExponentialBuilder::new().with_min_delay(FIRST_PAUSE).with_max_delay(longest).without_max_times();
-        steps.build().map(full_jitter)
+        // Full jitter: anything from nothing to the whole pause (AWS, "Exponential Backoff and Jitter").
+        let chance = self.chance;
+        steps.build().map(move |pause| pause.mul_f64(chance()))
     }
-}
-
-/// Anything from nothing to the whole pause (AWS, "Exponential Backoff and Jitter").
-fn full_jitter(pause: Duration) -> Duration {
-    pause.mul_f64(rand::random::<f64>())
 }

@@ -27,7 +27,7 @@ use crate::{
     config::settings,
     proto::store::v1::{AppendResponse, Refused},
     spool::{Batch, Reader, Spool},
-    store::{ConnectError, IDENTITY_KEY_METADATA, endpoint},
+    store::{ConnectError, IDENTITY_KEY_METADATA},
 };
 
 /// How a session ended.
@@ -99,6 +99,7 @@ impl<'a> Session<'a> {
         stop: &CancellationToken,
     ) -> End {
         let served = tokio::select! {
+            biased;
             () = stop.cancelled() => return End::Stopped,
             served = self.serve(store, reader) => served,
         };
@@ -122,6 +123,8 @@ impl<'a> Session<'a> {
             let has_room = self.on_the_way.len() < self.settings.window;
             let deadline = self.on_the_way.front().map(|oldest| oldest.at + self.settings.ack_timeout);
             tokio::select! {
+                // An ack that has come counts before a deadline that has passed.
+                biased;
                 ack = acks.message() => self.ack(ack.map_err(status)?.ok_or(SessionError::Closed)?).await?,
                 batch = reader.next(self.settings.batch_records, self.settings.batch_bytes), if has_room => {
                     let request = self.send(batch);
@@ -137,7 +140,7 @@ impl<'a> Session<'a> {
         store: &StoreAddress,
         requests: mpsc::Receiver<EncodedAppend>,
     ) -> Result<Streaming<AppendResponse>, SessionError> {
-        let mut client = Grpc::new(endpoint(&store.url, &store.tls.load())?.connect().await?);
+        let mut client = Grpc::new(store.connect().await?);
         client.ready().await?;
         let mut request = Request::new(ReceiverStream::new(requests));
         let metadata = request.metadata_mut();
@@ -189,7 +192,8 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Keeps the refused records of a batch; says how many were not kept before.
+    /// Keeps the refused records of a batch; says how many they are. One that is kept already counts too: it was kept
+    /// before the cursor could move past it, so nobody has counted it.
     async fn bury(&self, sent: &Sent) -> Result<u64, SessionError> {
         let mut dead = 0;
         for refused in sent.refused.iter().flatten() {
@@ -201,7 +205,8 @@ impl<'a> Session<'a> {
                 detail = refused.detail,
                 "the store refused a record; it is in the dead letters (`voxgate dead-letters list`)"
             );
-            dead += u64::from(self.keep(*sequence, record.clone(), refused.clone()).await? == Kept::New);
+            self.keep(*sequence, record.clone(), refused.clone()).await?;
+            dead += 1;
         }
         Ok(dead)
     }
@@ -210,6 +215,9 @@ impl<'a> Session<'a> {
     async fn keep(&self, sequence: u64, record: Bytes, refused: Refused) -> Result<Kept, SessionError> {
         let (letters, at) = (Arc::clone(self.letters), self.clock.now());
         let Refused { code, detail, .. } = refused;
+        if !letters.blocks() {
+            return letters.keep(sequence, record, &code, &detail, at).map_err(SessionError::DeadLetter);
+        }
         let kept = tokio::task::spawn_blocking(move || letters.keep(sequence, record, &code, &detail, at));
         kept.await.map_err(|_| SessionError::Closed)?.map_err(SessionError::DeadLetter)
     }

@@ -73,11 +73,8 @@ pub(super) async fn edge(
         clock.clone(),
     );
     let intake = Arc::new(intake);
-    let address = StoreAddress {
-        url: store_url,
-        tls: certificates.to_store.clone(),
-        fingerprint: settings.identity_key.fingerprint(),
-    };
+    let to_store = certificates.to_store.clone();
+    let address = StoreAddress::new(store_url, to_store, settings.identity_key.fingerprint());
     let forward =
         Forward::new(spool.clone(), Arc::clone(&letters), address, settings.store.clone(), clock.clone());
     let forwarded = forward.state();

@@ -61,6 +61,12 @@ impl Ahead {
         matches!(*self.lock(), State::Wanted | State::Failed)
     }
 
+    /// Whether one is being made.
+    #[cfg(test)]
+    pub(super) fn is_wanted(&self) -> bool {
+        matches!(*self.lock(), State::Wanted)
+    }
+
     /// One is ready.
     pub(super) fn ready(&self, segment: Prepared) {
         self.set(State::Ready(segment));
@@ -71,11 +77,16 @@ impl Ahead {
         self.set(State::Failed);
     }
 
-    /// Looks at the prepared segment; false when there is none.
-    pub(super) fn try_ready(&self, look: impl FnOnce(&Prepared) -> bool) -> bool {
-        match &*self.lock() {
-            State::Ready(segment) => look(segment),
-            _ => false,
+    /// The prepared segment, to be given back with [`Ahead::ready`]; until then the writer waits for it. None when there
+    /// is none.
+    pub(super) fn lend(&self) -> Option<Prepared> {
+        let mut state = self.lock();
+        match std::mem::replace(&mut *state, State::Wanted) {
+            State::Ready(segment) => Some(segment),
+            other => {
+                *state = other;
+                None
+            }
         }
     }
 

@@ -12,7 +12,7 @@ use std::{
 const PAGE_BYTES: usize = 4_096;
 
 /// Directories and names.
-pub(super) trait Disk: Send + Sync + fmt::Debug {
+pub(crate) trait Disk: Send + Sync + fmt::Debug {
     /// Opens a file for reading and writing; it must exist.
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
     /// Opens a file for reading and writing; makes it when there is none, keeps what is in it.
@@ -29,10 +29,14 @@ pub(super) trait Disk: Send + Sync + fmt::Debug {
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
     /// Bytes that an ordinary user may still write on the disk that holds `dir`.
     fn free_bytes(&self, dir: &Path) -> io::Result<u64>;
+    /// Whether a call may keep its thread waiting, as all but memory does.
+    fn blocks(&self) -> bool {
+        true
+    }
 }
 
 /// One open file.
-pub(super) trait DiskFile: Send + Sync + fmt::Debug {
+pub(crate) trait DiskFile: Send + Sync + fmt::Debug {
     /// Reads at an offset; fewer bytes than asked for are no error, none means the end.
     fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize>;
     /// Writes at an offset; fewer bytes than given are no error.
@@ -44,7 +48,7 @@ pub(super) trait DiskFile: Send + Sync + fmt::Debug {
 }
 
 /// Reads until `bytes` is full or the file ends; says how many bytes that were.
-pub(super) fn read_full(file: &dyn DiskFile, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
+pub(crate) fn read_full(file: &dyn DiskFile, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
     let mut done = 0;
     while let Some(rest) = bytes.get_mut(done..).filter(|rest| !rest.is_empty()) {
         match file.read_at(rest, offset + done as u64) {
@@ -81,7 +85,7 @@ pub(super) fn read_around(file: &dyn DiskFile, bytes: &mut [u8], offset: u64) ->
 }
 
 /// Writes all of `bytes`.
-pub(super) fn write_full(file: &dyn DiskFile, bytes: &[u8], offset: u64) -> io::Result<()> {
+pub(crate) fn write_full(file: &dyn DiskFile, bytes: &[u8], offset: u64) -> io::Result<()> {
     let mut done = 0;
     while let Some(rest) = bytes.get(done..).filter(|rest| !rest.is_empty()) {
         match file.write_at(rest, offset + done as u64) {
@@ -96,7 +100,7 @@ pub(super) fn write_full(file: &dyn DiskFile, bytes: &[u8], offset: u64) -> io::
 
 /// The machine's own disk.
 #[derive(Debug)]
-pub(super) struct Local;
+pub(crate) struct Local;
 
 impl Disk for Local {
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {

@@ -5,9 +5,10 @@ use std::{
     io,
     path::Path,
     sync::{Arc, atomic::Ordering},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
+use tokio::time::Instant;
 use tracing::{error, info, warn};
 
 use super::{
@@ -269,12 +270,13 @@ impl Keeper {
         if !self.shared.may_try_again() {
             return;
         }
-        let works = |segment: &Prepared| {
-            write_full(&*segment.file, &[0; SEGMENT_HEAD_BYTES], 0)
-                .and_then(|()| segment.file.sync_data())
-                .is_ok()
+        let works = |segment: Prepared| {
+            let written = write_full(&*segment.file, &[0; SEGMENT_HEAD_BYTES], 0)
+                .and_then(|()| segment.file.sync_data());
+            self.shared.ahead.ready(segment);
+            written.is_ok()
         };
-        if self.shared.ahead.try_ready(works) {
+        if self.shared.ahead.lend().is_some_and(works) {
             info!("the disk takes writes again; the spool is open");
             self.shared.gate.failing.store(false, Ordering::Relaxed);
         } else {
@@ -282,7 +284,7 @@ impl Keeper {
         }
     }
 
-    fn keep_books(&mut self, now: bool) {
+    pub(super) fn keep_books(&mut self, now: bool) {
         let kept = if now || self.books_synced.elapsed() >= BOOKS_SYNC {
             self.books_synced = Instant::now();
             self.shared.sync_books()

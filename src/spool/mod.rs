@@ -41,7 +41,7 @@
 
 mod ahead;
 mod books;
-mod disk;
+pub(crate) mod disk;
 mod frame;
 mod gate;
 mod home;
@@ -58,6 +58,8 @@ mod writer;
 
 #[cfg(test)]
 mod fuzz;
+#[cfg(test)]
+pub(crate) mod stepped;
 #[cfg(test)]
 mod tests;
 
@@ -109,8 +111,8 @@ pub struct Spool {
 struct Inner {
     shared: Arc<Shared>,
     threads: Mutex<Vec<JoinHandle<()>>>,
-    /// Goes last: until then no other gateway may open the directory.
-    _home: Home,
+    /// Goes last: until then no other gateway may open the directory. None on a disk that no other process sees.
+    _home: Option<Home>,
 }
 
 /// What is in the spool, as [`Spool::status`] saw it.
@@ -163,6 +165,17 @@ impl Spool {
         clock: Clock,
     ) -> Result<(Self, Recovery), OpenError> {
         let home = Home::take(data)?;
+        let (shared, recovery, keeper, writer) = Self::recover(disk, data, settings, clock)?;
+        let threads = start(&shared, keeper, writer)?;
+        Ok((Self::of(shared, threads, Some(home)), recovery))
+    }
+
+    fn recover(
+        disk: Arc<dyn Disk>,
+        data: &Path,
+        settings: &settings::Spool,
+        clock: Clock,
+    ) -> Result<(Arc<Shared>, Recovery, Keeper, Writer), OpenError> {
         let dir = data.join("spool");
         let Recovered { log, books, report, spares, generation } = recover(&*disk, &dir)?;
         let newest = log.segments.back().cloned();
@@ -175,8 +188,11 @@ impl Spool {
         let previous = newest.map_or(0, |segment| segment.generation);
         let keeper = Keeper::new(Arc::clone(&shared), generation, spares);
         let writer = Writer::new(Arc::clone(&shared), open, next, previous);
-        let threads = start(&shared, keeper, writer)?;
-        Ok((Self { inner: Arc::new(Inner { shared, threads: Mutex::new(threads), _home: home }) }, report))
+        Ok((shared, report, keeper, writer))
+    }
+
+    fn of(shared: Arc<Shared>, threads: Vec<JoinHandle<()>>, home: Option<Home>) -> Self {
+        Self { inner: Arc::new(Inner { shared, threads: Mutex::new(threads), _home: home }) }
     }
 
     /// Room for a record of this many bytes, before anything is claimed for it. Locks nothing and asks nobody.
@@ -259,12 +275,15 @@ impl Inner {
     fn close(&self) {
         self.shared.gate.close();
         self.shared.queue.close();
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        if threads.is_empty() {
+            return;
+        }
         if !self.shared.queue.wait_finished(CLOSE_BOUND) {
             error!("the spool's last commit does not end; the gateway stops without it: check the disk");
             return;
         }
         self.shared.ahead.close();
-        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in threads {
             if thread.join().is_err() {
                 error!("a thread of the spool ended by a panic");

@@ -132,6 +132,13 @@ impl Queue {
         true
     }
 
+    /// Whether [`Queue::take`] would return at once.
+    #[cfg(test)]
+    pub(super) fn is_due(&self) -> bool {
+        let state = self.lock();
+        state.closed || !state.waiting.is_empty()
+    }
+
     /// Takes no more; what waits is still written.
     pub(super) fn close(&self) {
         self.lock().closed = true;

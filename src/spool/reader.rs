@@ -116,6 +116,7 @@ impl Reader {
         let Some(file) = self.file(stretch.from.generation)? else { return Ok(Reading::missing(stretch)) };
         let shared = Arc::clone(&self.shared);
         let around = self.failures >= READ_TRIES;
+        let disk_blocks = shared.disk.blocks();
         let task = move || {
             let block_bytes = bytes.clamp(BLOCK_BYTES_MIN, BLOCK_BYTES_MAX);
             let Stretch { from: Place { generation, offset, .. }, end, through } = stretch;
@@ -125,6 +126,9 @@ impl Reader {
                 set_aside::keep(&*shared.disk, &shared.dir, &*file, generation, from, to);
             })
         };
+        if !disk_blocks {
+            return task();
+        }
         tokio::task::spawn_blocking(task).await.map_err(io::Error::other)?
     }
 

@@ -50,10 +50,22 @@ impl Writer {
     /// Runs until the queue is closed and empty.
     pub(super) fn run(mut self) {
         let finish = Finish(Arc::clone(&self.shared));
-        while self.shared.queue.take(&mut self.backlog) {
+        while self.turn() {}
+        drop(finish);
+    }
+
+    /// One commit of what waits; waits for something. False when there will be no more.
+    pub(super) fn turn(&mut self) -> bool {
+        let more = self.shared.queue.take(&mut self.backlog);
+        if more {
             self.commit();
         }
-        drop(finish);
+        more
+    }
+
+    #[cfg(test)]
+    pub(super) fn has_backlog(&self) -> bool {
+        !self.backlog.is_empty()
     }
 
     fn commit(&mut self) {

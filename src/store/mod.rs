@@ -91,7 +91,11 @@ impl Store {
         let ledger = sqlite::Ledger::open(path, clock.clone(), identity_fingerprint)?;
         let readers = Readers::open(path)?;
         let writer = Writer::start(ledger)?;
-        Ok(Self(Arc::new(Inner { readers, writer, clock, closing: CancellationToken::new() })))
+        Ok(Self::of(readers, writer, clock))
+    }
+
+    fn of(readers: Readers, writer: Writer, clock: Clock) -> Self {
+        Self(Arc::new(Inner { readers, writer, clock, closing: CancellationToken::new() }))
     }
 
     /// Ends the change feeds, and the appends after the batches that have come, so that a server can drain. Everything
@@ -147,5 +151,7 @@ impl Store {
 
 #[cfg(test)]
 mod fuzz;
+#[cfg(test)]
+pub(crate) mod stepped;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -35,12 +35,16 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) fn start(ledger: Ledger) -> std::io::Result<Self> {
+        let (mut writer, writing) = Self::waiting(ledger);
+        let thread = thread::Builder::new().name("store-writer".to_owned()).spawn(move || writing.run())?;
+        writer.thread = Some(thread);
+        Ok(writer)
+    }
+
+    fn waiting(ledger: Ledger) -> (Self, Loop) {
         let (jobs, queue) = mpsc::channel(QUEUE);
         let (announce, changes) = watch::channel(ledger.last_changed());
-        let thread = thread::Builder::new()
-            .name("store-writer".to_owned())
-            .spawn(move || Loop { ledger, queue, announce }.run())?;
-        Ok(Self { jobs: Some(jobs), changes, thread: Some(thread) })
+        (Self { jobs: Some(jobs), changes, thread: None }, Loop { ledger, queue, announce })
     }
 
     pub(super) async fn append(&self, records: Vec<Checked>) -> Result<(), StoreError> {
@@ -82,6 +86,37 @@ impl Drop for Writer {
     }
 }
 
+/// The writer's turns, taken by a test in place of its thread.
+#[cfg(test)]
+pub(crate) struct WriterTurns {
+    writing: Loop,
+    next: Option<Job>,
+}
+
+#[cfg(test)]
+impl Writer {
+    pub(super) fn stepped(ledger: Ledger) -> (Self, WriterTurns) {
+        let (writer, writing) = Self::waiting(ledger);
+        (writer, WriterTurns { writing, next: None })
+    }
+}
+
+#[cfg(test)]
+impl WriterTurns {
+    /// Waits for something to do. False when there will be no more.
+    pub(crate) async fn wait(&mut self) -> bool {
+        if self.next.is_none() {
+            self.next = self.writing.queue.recv().await;
+        }
+        self.next.is_some()
+    }
+
+    /// Does it, and tells who asked.
+    pub(crate) fn turn(&mut self) {
+        self.next = self.next.take().and_then(|job| self.writing.take(job));
+    }
+}
+
 struct Loop {
     ledger: Ledger,
     queue: mpsc::Receiver<Job>,
@@ -92,20 +127,25 @@ impl Loop {
     fn run(mut self) {
         let mut next = self.queue.blocking_recv();
         while let Some(job) = next {
-            next = match job {
-                Job::Append { records, reply } => self.append(records, reply),
-                other => {
-                    self.single(other);
-                    None
-                }
-            };
-            self.announce.send_if_modified(|last| {
-                let changed = *last != self.ledger.last_changed();
-                *last = self.ledger.last_changed();
-                changed
-            });
-            next = next.or_else(|| self.queue.blocking_recv());
+            next = self.take(job).or_else(|| self.queue.blocking_recv());
         }
+    }
+
+    /// Does a job, and what may be done with it; returns the first other job that it came upon.
+    fn take(&mut self, job: Job) -> Option<Job> {
+        let next = match job {
+            Job::Append { records, reply } => self.append(records, reply),
+            other => {
+                self.single(other);
+                None
+            }
+        };
+        self.announce.send_if_modified(|last| {
+            let changed = *last != self.ledger.last_changed();
+            *last = self.ledger.last_changed();
+            changed
+        });
+        next
     }
 
     /// Commits a batch with those that wait behind it; returns the first other job.

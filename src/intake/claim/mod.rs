@@ -26,13 +26,16 @@ pub(crate) use self::{
 
 pub(super) use self::redis::Leased;
 #[cfg(test)]
-pub(crate) use self::redis::server;
+pub(crate) use self::redis::{Watch, server};
 
 use std::{sync::Arc, time::Duration};
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::{embedded::Embedded, redis::RedisClaims};
+use self::{
+    embedded::Embedded,
+    redis::{Link, RedisClaims, Servers},
+};
 use crate::{clock::Clock, config::settings, outcome::ResponseId, survey::Confidence, tls::ClientTls};
 
 /// The claims of this gateway, and its tickets.
@@ -66,10 +69,36 @@ impl Claims {
         tasks: &TaskTracker,
         stop: CancellationToken,
     ) -> Result<Self, ConnectError> {
+        let servers = Servers::read(&redis.urls, &redis.tls).map_err(ConnectError::Url)?;
+        Self::redis_at(servers, redis, claims, identity_fingerprint, clock, tasks, stop).await
+    }
+
+    async fn redis_at(
+        servers: Servers,
+        redis: &settings::Redis,
+        claims: &settings::Claims,
+        identity_fingerprint: &str,
+        clock: Clock,
+        tasks: &TaskTracker,
+        stop: CancellationToken,
+    ) -> Result<Self, ConnectError> {
         let runs = Arc::<Runs>::default();
-        let place =
-            RedisClaims::start(redis, claims, identity_fingerprint, clock, &runs, tasks, stop).await?;
+        let link = Link::new(servers, redis, identity_fingerprint, clock.clone());
+        let place = RedisClaims::start(link, redis, claims, clock, &runs, tasks, stop).await?;
         Ok(Self { runs, place: Place::Redis(place) })
+    }
+
+    /// Claims in a simulated Redis.
+    #[cfg(test)]
+    pub(crate) async fn simulated(
+        redis: crate::simulation::Redis,
+        settings: (&settings::Redis, &settings::Claims),
+        clock: Clock,
+        tasks: &TaskTracker,
+        stop: CancellationToken,
+    ) -> Result<Self, ConnectError> {
+        let servers = Servers::Simulated(redis);
+        Self::redis_at(servers, settings.0, settings.1, "simulation", clock, tasks, stop).await
     }
 
     /// A ticket for one submission; take it before the claim, settle it when the record is on disk or there is none.

@@ -119,6 +119,12 @@ impl Ledger {
         }
     }
 
+    /// Commits return before they are on disk.
+    #[cfg(test)]
+    pub(crate) fn wait_for_no_disk(&self) {
+        self.connection.pragma_update(None, "synchronous", "OFF").unwrap();
+    }
+
     /// Reads what the writer has committed.
     #[cfg(test)]
     pub(crate) fn read<T>(&self, query: impl Fn(&rusqlite::Transaction<'_>) -> rusqlite::Result<T>) -> T {

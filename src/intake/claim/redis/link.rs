@@ -54,7 +54,7 @@ pub(super) struct Live {
 }
 
 /// The way to Redis.
-pub(super) struct Link {
+pub(in crate::intake::claim) struct Link {
     servers: ArcSwap<Servers>,
     settings: settings::Redis,
     fingerprint: String,
@@ -74,13 +74,13 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub(super) fn new(
+    pub(in crate::intake::claim) fn new(
+        servers: Servers,
         settings: &settings::Redis,
         fingerprint: &str,
         clock: Clock,
-    ) -> Result<Self, ConnectError> {
-        let servers = Servers::read(&settings.urls, &settings.tls).map_err(ConnectError::Url)?;
-        Ok(Self {
+    ) -> Self {
+        Self {
             servers: ArcSwap::from_pointee(servers),
             settings: settings.clone(),
             fingerprint: fingerprint.to_owned(),
@@ -93,7 +93,7 @@ impl Link {
             permits: Semaphore::new(IN_FLIGHT),
             accepted: AtomicBool::new(false),
             conflict: CancellationToken::new(),
-        })
+        }
     }
 
     /// Connections are made with this from now on.
@@ -161,7 +161,7 @@ impl Link {
         if written <= live.since().after(margin) {
             return false;
         }
-        if matches!(live.wire, Wire::Single(_)) {
+        if !live.wire.is_cluster() {
             return true;
         }
         let mut wire = live.wire.clone();
@@ -199,7 +199,7 @@ impl Link {
 
     fn failed<T>(&self, live: &Live, error: Option<&RedisError>) -> Option<T> {
         let failures = self.failures.fetch_add(1, Ordering::Relaxed) + 1;
-        let is_cluster = matches!(live.wire, Wire::Cluster(_));
+        let is_cluster = live.wire.is_cluster();
         let dropped = !is_cluster && error.is_some_and(RedisError::is_unrecoverable_error);
         let is_refusal =
             error.is_some_and(|error| matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension));
@@ -285,7 +285,7 @@ impl Link {
         loop {
             if let Some(live) = standing.take() {
                 live.watch.lost.cancelled().await;
-                if matches!(live.wire, Wire::Single(_)) {
+                if !live.wire.is_cluster() {
                     self.forget(&live);
                 }
                 // A breaker that opened waits before it tries; a connection that was cut is made again at once.

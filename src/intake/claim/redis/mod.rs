@@ -27,12 +27,15 @@ use redis::{FromRedisValue, Value};
 use tokio::time::Instant;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+#[cfg(test)]
+pub(crate) use self::wire::Watch;
 use self::{
     bucket::Buckets,
     claiming::{Claiming, SWAP, field},
-    link::{Link, Live},
+    link::Live,
     settled::Numbers,
 };
+pub(super) use self::{link::Link, wire::Servers};
 use super::{
     Ask, Claimed, Idempotency, RunId, Runs, Ticket, Verdict,
     content::{Packed, secs},
@@ -97,16 +100,16 @@ struct Shared {
 
 impl RedisClaims {
     pub(super) async fn start(
+        link: Link,
         redis: &settings::Redis,
         claims: &settings::Claims,
-        fingerprint: &str,
         clock: Clock,
         runs: &Arc<Runs>,
         tasks: &TaskTracker,
         stop: CancellationToken,
     ) -> Result<Self, ConnectError> {
         let shared = Arc::new(Shared {
-            link: Link::new(redis, fingerprint, clock.clone())?,
+            link,
             buckets: Buckets::new(&redis.prefix, claims.answers_per_day),
             numbers: Numbers::default(),
             runs: Arc::clone(runs),

@@ -3,6 +3,7 @@
 mod evicted;
 mod memory;
 mod part;
+mod passed_by;
 mod reshard;
 mod whose;
 

@@ -35,6 +35,8 @@ const CLUSTER_RETRY_WAIT_MS: (u64, u64) = (2, 20);
 pub(super) enum Wire {
     Single(MultiplexedConnection),
     Cluster(ClusterConnection),
+    #[cfg(test)]
+    Simulated(crate::simulation::RedisConnection),
 }
 
 impl Wire {
@@ -43,6 +45,8 @@ impl Wire {
         match self {
             Self::Single(wire) => wire.req_packed_command(command).await?.extract_error(),
             Self::Cluster(wire) => wire.req_packed_command(command).await?.extract_error(),
+            #[cfg(test)]
+            Self::Simulated(wire) => wire.one(command).await,
         }
     }
 
@@ -55,13 +59,32 @@ impl Wire {
                 values.into_iter().map(Value::extract_error).collect()
             }
             Self::Cluster(wire) => each(wire, pipeline).await,
+            #[cfg(test)]
+            Self::Simulated(wire) => {
+                wire.many(pipeline).await?.into_iter().map(Value::extract_error).collect()
+            }
+        }
+    }
+
+    /// Whether it leads to all masters of a cluster, and stays when one of them is lost.
+    pub(super) const fn is_cluster(&self) -> bool {
+        match self {
+            Self::Single(_) => false,
+            Self::Cluster(_) => true,
+            #[cfg(test)]
+            Self::Simulated(wire) => wire.is_cluster(),
         }
     }
 
     /// The epoch of the master that serves a key: each failover gives one that was never used before. None for a
     /// single server, or when it is not told.
     pub(super) async fn epoch(&mut self, key: &[u8]) -> RedisResult<Option<u64>> {
-        let Self::Cluster(wire) = self else { return Ok(None) };
+        let wire = match self {
+            Self::Single(_) => return Ok(None),
+            Self::Cluster(wire) => wire,
+            #[cfg(test)]
+            Self::Simulated(wire) => return wire.epoch().await,
+        };
         let master = SingleNodeRoutingInfo::SpecificNode(Route::new(slot(key), SlotAddr::Master));
         let info = redis::cmd("CLUSTER").arg("INFO").to_owned();
         let info = wire.route_command(info, RoutingInfo::SingleNode(master)).await?.extract_error()?;
@@ -81,7 +104,12 @@ async fn each(wire: &ClusterConnection, pipeline: &Pipeline) -> RedisResult<Vec<
 
 /// The epochs of all masters; none for a single server.
 pub(super) async fn epochs(wire: &mut Wire) -> RedisResult<Vec<u64>> {
-    let Wire::Cluster(wire) = wire else { return Ok(Vec::new()) };
+    let wire = match wire {
+        Wire::Single(_) => return Ok(Vec::new()),
+        Wire::Cluster(wire) => wire,
+        #[cfg(test)]
+        Wire::Simulated(wire) => return Ok(wire.epoch().await?.into_iter().collect()),
+    };
     let masters = RoutingInfo::MultiNode((MultipleNodeRoutingInfo::AllMasters, None));
     let infos = wire.route_command(redis::cmd("CLUSTER").arg("INFO").to_owned(), masters).await?;
     let infos = HashMap::<String, String>::from_redis_value(infos.extract_error()?)?;
@@ -92,30 +120,45 @@ fn epoch_in(info: &str) -> Option<u64> {
     info.lines().find_map(|line| line.strip_prefix("cluster_my_epoch:")?.trim().parse().ok())
 }
 
-/// The servers that are named, and what their `rediss://` connections are made with.
-pub(super) struct Servers {
-    named: Vec<ConnectionInfo>,
-    /// None: as every client does it.
-    tls: Option<TlsCertificates>,
+/// Where Redis is.
+pub(in crate::intake::claim) enum Servers {
+    /// Servers of a network.
+    At(Named),
+    #[cfg(test)]
+    Simulated(crate::simulation::Redis),
 }
 
 impl Servers {
     /// Reads the URLs; all speak RESP3, whose pushes tell when a connection is lost.
-    pub(super) fn read(urls: &[String], tls: &ClientTls) -> RedisResult<Self> {
+    pub(in crate::intake::claim) fn read(urls: &[String], tls: &ClientTls) -> RedisResult<Self> {
         let server = |url: &String| {
             let info = url.as_str().into_connection_info()?;
             let redis = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
             Ok(info.set_redis_settings(redis))
         };
-        let named: RedisResult<_> = urls.iter().map(server).collect();
-        Ok(Self { named: named?, tls: certificates(tls) })
+        let servers: RedisResult<_> = urls.iter().map(server).collect();
+        Ok(Self::At(Named { servers: servers?, tls: certificates(tls) }))
     }
 
     /// The same servers, for connections made with this.
     pub(super) fn with_tls(&self, tls: &ClientTls) -> Self {
-        Self { named: self.named.clone(), tls: certificates(tls) }
+        match self {
+            Self::At(named) => Self::At(Named { servers: named.servers.clone(), tls: certificates(tls) }),
+            #[cfg(test)]
+            Self::Simulated(redis) => Self::Simulated(redis.clone()),
+        }
     }
+}
 
+/// Servers of a network, and what `rediss://` connections to them are made with.
+pub(in crate::intake::claim) struct Named {
+    /// One server or some that stand in for each other, or seeds of a cluster.
+    servers: Vec<ConnectionInfo>,
+    /// None: as every client does it.
+    tls: Option<TlsCertificates>,
+}
+
+impl Named {
     fn client(&self, server: &ConnectionInfo) -> RedisResult<Client> {
         let is_tls = matches!(server.addr(), ConnectionAddr::TcpTls { .. });
         match self.tls.as_ref().filter(|_| is_tls) {
@@ -136,7 +179,7 @@ fn certificates(tls: &ClientTls) -> Option<TlsCertificates> {
 
 /// What is told when a connection is lost.
 #[derive(Clone)]
-pub(super) struct Watch {
+pub(crate) struct Watch {
     /// When the connection, or the one to any of its nodes, came up; microseconds.
     pub(super) since: Arc<AtomicI64>,
     /// Ended when the connection must be replaced.
@@ -148,12 +191,12 @@ pub(super) struct Watch {
 
 impl Watch {
     /// A single server's connection is replaced.
-    fn server_lost(&self) {
+    pub(crate) fn server_lost(&self) {
         self.lost.cancel();
     }
 
     /// A cluster's repairs itself, but what was written before may have been lost with the node.
-    fn node_lost(&self) {
+    pub(crate) fn node_lost(&self) {
         self.since.store(self.clock.now().as_micros(), Ordering::Release);
         self.generation.fetch_add(1, Ordering::AcqRel);
     }
@@ -166,6 +209,11 @@ pub(super) async fn connect(
     patience: Duration,
     watch: &Watch,
 ) -> RedisResult<Wire> {
+    let servers = match servers {
+        Servers::At(named) => named,
+        #[cfg(test)]
+        Servers::Simulated(redis) => return redis.connect(watch.clone()).await.map(Wire::Simulated),
+    };
     let is_cluster = match mode {
         RedisMode::Single => false,
         RedisMode::Cluster => true,
@@ -180,7 +228,7 @@ pub(super) async fn connect(
     }
 }
 
-async fn is_cluster(servers: &Servers, patience: Duration) -> RedisResult<bool> {
+async fn is_cluster(servers: &Named, patience: Duration) -> RedisResult<bool> {
     let mut server = single(servers, configured(patience)).await?;
     let info = server.one(redis::cmd("INFO").arg("cluster")).await?;
     Ok(String::from_redis_value(info)?.contains("cluster_enabled:1"))
@@ -194,9 +242,9 @@ fn configured(patience: Duration) -> AsyncConnectionConfig {
 }
 
 /// The first server that can be connected to.
-async fn single(servers: &Servers, config: AsyncConnectionConfig) -> RedisResult<Wire> {
+async fn single(servers: &Named, config: AsyncConnectionConfig) -> RedisResult<Wire> {
     let mut failed = Err(RedisError::from((ErrorKind::InvalidClientConfig, "there is no URL")));
-    for server in &servers.named {
+    for server in &servers.servers {
         match servers.client(server)?.get_multiplexed_async_connection_with_config(&config).await {
             Ok(wire) => return Ok(Wire::Single(wire)),
             Err(error) => failed = Err(error),
@@ -206,11 +254,11 @@ async fn single(servers: &Servers, config: AsyncConnectionConfig) -> RedisResult
 }
 
 async fn cluster(
-    servers: &Servers,
+    servers: &Named,
     patience: Duration,
     lost: impl Fn() + Send + Sync + 'static,
 ) -> RedisResult<Wire> {
-    let builder = ClusterClientBuilder::new(servers.named.iter().cloned());
+    let builder = ClusterClientBuilder::new(servers.servers.iter().cloned());
     let builder = match &servers.tls {
         Some(tls) => builder.certs(tls.clone()),
         None => builder,
@@ -268,17 +316,21 @@ mod tests {
         assert_ne!(slot(b"{}foo"), slot(b"foo"));
     }
 
+    fn read(urls: &[String]) -> RedisResult<Servers> {
+        Servers::read(urls, &ClientTls::default())
+    }
+
     #[test]
     fn urls_may_ask_for_tls_and_name_a_user() {
         let urls =
             ["redis://127.0.0.1:6379", "rediss://gateway:s3cret@redis.example:6380/2"].map(str::to_owned);
-        let servers = Servers::read(&urls, &ClientTls::default()).unwrap().named;
+        let Servers::At(Named { servers, .. }) = read(&urls).unwrap() else { unreachable!() };
         let tls = &servers[1];
         assert!(matches!(tls.addr(), redis::ConnectionAddr::TcpTls { port: 6380, insecure: false, .. }));
         assert_eq!((tls.redis_settings().username(), tls.redis_settings().db()), (Some("gateway"), 2));
         assert!(servers.iter().all(|server| server.redis_settings().protocol() == ProtocolVersion::RESP3));
         for bad in ["redis.example:6379", "http://redis.example"] {
-            assert!(Servers::read(&[bad.to_owned()], &ClientTls::default()).is_err(), "{bad}");
+            assert!(read(&[bad.to_owned()]).is_err(), "{bad}");
         }
     }
 
