@@ -51,6 +51,8 @@ chaos: ## Every fault in its long form, in release; some 15 minutes after the bu
 	@cargo build --release --locked -p load-tests
 	@echo "==> chaos"
 	@target/release/load-tests chaos --readme load-tests/README.md
+	@echo "==> simulation, 5000 seeds"
+	@VOXGATE_SIMULATION_SEEDS=5000 cargo test --release --locked --lib simulation
 
 run: ## All roles in one process.
 	@cargo run --release

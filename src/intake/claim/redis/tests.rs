@@ -1,7 +1,6 @@
 //! The protocol against real servers: one, and a cluster of six.
 
 mod memory;
-mod passed_by;
 
 use std::time::Instant as Wall;
 
