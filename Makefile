@@ -58,6 +58,8 @@ chaos: ## Every fault in its long form, in release; some 15 minutes after the bu
 	@cargo build --release --locked -p load-tests
 	@echo "==> chaos"
 	@target/release/load-tests chaos --readme load-tests/README.md
+	@echo "==> simulation, 5000 seeds"
+	@VOXGATE_SIMULATION_SEEDS=5000 cargo test --release --locked --lib simulation
 
 fuzz: ## libFuzzer on every decoder, FUZZ_SECONDS (60) each; `scripts/fuzz NAME` for one. Finds: fuzz/crashes/.
 	@scripts/fuzz

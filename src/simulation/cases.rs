@@ -38,8 +38,7 @@ fn a_letter_that_was_kept_before_its_record_was_passed_is_counted() {
     hold(&[0, 1, 4, 17, 43, 72]);
 }
 
-/// 9, then 3 that Redis refused to claim, then 9 again, which looked like a double. `passed_by.rs` of the claims has the
-/// history on a real Redis.
+/// 9, then 3 that Redis refused to claim, then 9 again, which looked like the double of a claim on disk and young.
 #[test]
 fn changed_back_after_a_change_that_passed_the_claims_by_is_stored() {
     hold(&[20, 93]);

@@ -3,7 +3,6 @@
 mod evicted;
 mod memory;
 mod part;
-mod passed_by;
 mod reshard;
 mod whose;
 
