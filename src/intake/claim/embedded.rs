@@ -13,7 +13,7 @@ use std::{
 use super::{
     Ask, Claimed, Idempotency, RunId, Runs, Ticket, Verdict,
     ask::Recovered,
-    content::{Claim, Packed},
+    content::{Claim, Packed, secs},
     judge::{Certainty, judge, recover},
 };
 use crate::{
@@ -26,6 +26,10 @@ use crate::{
 const SHARDS: usize = 64;
 /// How long an idempotency key is kept.
 pub(super) const IDEMPOTENCY_KEPT: Duration = Duration::from_hours(24);
+
+/// A button pressed twice, or a retry: a double that comes so soon after its answer is dropped at once. No gateway but
+/// this one takes answers, and nobody is erased and says the same anew in so short a time.
+const PRESSED_TWICE_SECS: u32 = 10;
 
 /// A map of two generations.
 #[derive(Debug)]
@@ -94,7 +98,9 @@ impl Embedded {
         };
         // Memory has no failovers: what is read is the newest.
         let certainty = Certainty { on_disk: is_settled(runs, claim.run, claim.ticket), newest: true };
-        let judged = judge(&claim, ask, certainty, ticket);
+        let is_pressed_twice = secs(ask.now).saturating_sub(claim.written_secs) < PRESSED_TWICE_SECS;
+        let spooled_again = if is_pressed_twice { 0 } else { ask.spooled_again };
+        let judged = judge(&claim, &Ask { spooled_again, ..*ask }, certainty, ticket);
         if let Some(next) = judged.write {
             shard.put(ask.id, &next, ask.answers);
         }

@@ -22,6 +22,37 @@ fn id(number: u32) -> ResponseId {
     ResponseId::from_hash(hash)
 }
 
+/// As intake asks: doubles are spooled again.
+async fn ask_again(claims: &Claims, clock: &Clock) -> Verdict {
+    let answers = [ClaimedAnswer::new("q", &Value::Score(9))];
+    let now = clock.now();
+    let confidence = Confidence::Confirmed;
+    let ask = Ask {
+        id: id(1),
+        now,
+        stamp: now,
+        edit_window: WINDOW,
+        answers: &answers,
+        confidence,
+        spooled_again: 32,
+    };
+    let ticket = claims.ticket();
+    let claimed = claims.claim(&ask, &ticket).await;
+    ticket.settle();
+    claimed.verdict
+}
+
+#[tokio::test]
+async fn a_button_pressed_twice_is_one_record_and_the_same_said_later_is_another() {
+    let clock = clock();
+    let claims = claims(10_000, &clock);
+    assert_eq!(ask_again(&claims, &clock).await, Verdict::Fresh);
+    clock.advance(Duration::from_secs(9));
+    assert_eq!(ask_again(&claims, &clock).await, Verdict::Same { settled: true });
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(ask_again(&claims, &clock).await, Verdict::Same { settled: false });
+}
+
 async fn answer(
     claims: &Claims,
     clock: &Clock,
