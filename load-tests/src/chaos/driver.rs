@@ -25,6 +25,7 @@ use tokio_util::{
 };
 
 use super::{
+    case::Case,
     history::{Fate, Gaps, History, Sent},
     plan::{Person, Request, Step},
     send::{Address, Clients, Tokens},
@@ -53,7 +54,14 @@ pub(crate) struct Pace {
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { rate: 150, outstanding: 2000, reply_within: Duration::from_secs(5), retries: 1 }
+        Self { rate: 100, outstanding: 2000, reply_within: Duration::from_secs(10), retries: 1 }
+    }
+}
+
+impl Pace {
+    /// As fast as the form allows: the short one runs beside others, with a binary that is not optimized.
+    pub(crate) fn of(case: &Case) -> Self {
+        Self { rate: case.pick(60, 200), ..Self::default() }
     }
 }
 
@@ -118,11 +126,6 @@ impl Driver {
     /// Answers that were acknowledged so far.
     pub(crate) fn acknowledged(&self) -> u64 {
         self.shared.acknowledged.load(Ordering::Relaxed)
-    }
-
-    /// Since it began; what a history's times are counted from.
-    pub(crate) fn elapsed(&self) -> Duration {
-        self.shared.started.elapsed()
     }
 
     /// Waits until so many more were acknowledged.
@@ -244,10 +247,9 @@ impl Shared {
         for before in &turn.before {
             before.cancelled().await;
         }
-        let mut gateway = request.gateway;
         for attempt in 0..=self.pace.retries {
             self.withhold(&mut request);
-            let Some(fates) = self.attempt(&request, gateway).await else { return };
+            let Some(fates) = self.attempt(&request).await else { return };
             let is_again = |(_, fate): &(&Step, &Fate)| match fate {
                 Fate::Acknowledged { .. } => false,
                 Fate::Refused(refused) => refused.is_for_now(),
@@ -263,7 +265,7 @@ impl Shared {
                 return;
             }
             tokio::time::sleep(RETRY_AFTER).await;
-            gateway += 1;
+            request.gateway += 1;
         }
     }
 
@@ -277,8 +279,8 @@ impl Shared {
         written.history.counts.withheld += (before - request.steps.len()) as u64;
     }
 
-    async fn attempt(&self, request: &Request, gateway: usize) -> Option<Vec<Fate>> {
-        let place = gateway % self.clients.len().max(1);
+    async fn attempt(&self, request: &Request) -> Option<Vec<Fate>> {
+        let place = request.gateway % self.clients.len().max(1);
         let sent_at = Instant::now();
         let told = match self.clients.get(place).context("there is no gateway") {
             Ok(clients) => clients.send(request, &self.tokens, self.pace.reply_within).await,

@@ -17,9 +17,9 @@ pub(crate) enum Fate {
     },
     /// A clear no.
     Refused(Refused),
-    /// The connection ended without a reply.
+    /// The gateway ended the connection without a reply.
     Broken,
-    /// No reply came in time, and the connection was closed.
+    /// No reply came in time, or a connection that others share broke: it may still be on its way.
     TimedOut,
 }
 

@@ -101,7 +101,8 @@ impl Case<'_> {
         let mut kept = self.sent.iter().filter(|sent| self.is_held(sent));
         // What a gateway held as far as it knew, storage may count: it knows all there is.
         if kept.any(|sent| !self.held.iter().chain(self.stored).any(|there| says(there, sent))) {
-            findings.add(Fault::Lost, || self.tell("has an answer that was held, and is neither held nor there"));
+            findings
+                .add(Fault::Lost, || self.tell("has an answer that was held, and is neither held nor there"));
         }
         if let Some(odd) = self.held.iter().find(|held| !self.sent.iter().any(|sent| says(held, sent))) {
             findings.add(Fault::Stranger, || self.tell(&format!("has a held {odd:?} that was not sent")));

@@ -17,7 +17,7 @@ use super::{
 /// Their numbers begin here: no load has so many people.
 const FIRST: u32 = 100_000_000;
 /// A reply that is not there by then is given up.
-const REPLY_WITHIN: Duration = Duration::from_secs(5);
+const REPLY_WITHIN: Duration = Duration::from_secs(20);
 
 /// Who sends. One person's answers have to be sent one after the other; those of several may be on their way at once.
 #[derive(Debug)]

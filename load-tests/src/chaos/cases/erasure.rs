@@ -14,7 +14,7 @@ use crate::chaos::{
 
 /// People who are erased; half of them answer again afterwards.
 const PEOPLE: u32 = 8;
-const WITHIN: Duration = Duration::from_secs(20);
+const WITHIN: Duration = Duration::from_secs(60);
 
 /// In the spool of a gateway that cannot reach the store.
 pub(super) async fn in_a_spool(case: Case) -> anyhow::Result<Verdict> {
@@ -40,7 +40,8 @@ pub(super) async fn in_a_spool(case: Case) -> anyhow::Result<Verdict> {
 
 /// In the dead letters, which are retried after it.
 pub(super) async fn in_dead_letters(case: Case) -> anyhow::Result<Verdict> {
-    let mut rig = Setup { refusing_store: true, ..Setup::default() }.start(&case).await?;
+    let mut rig =
+        Setup { claims: Claims::Redis, refusing_store: true, ..Setup::default() }.start(&case).await?;
     let (load, script) = (load(&rig)?, rig.script(PEOPLE)?);
     let people: BTreeSet<Person> = (0..PEOPLE).map(Script::person).collect();
     rig.refusing()?.set(Refuses::People(people));
@@ -61,15 +62,15 @@ pub(super) async fn in_dead_letters(case: Case) -> anyhow::Result<Verdict> {
     Ok(verdict)
 }
 
-/// Held as late; nothing of it can be released, and a replay does not bring it back.
+/// Held as late; nothing of it can be released, and a replay does not bring it back. Without a load beside it: with so
+/// short an edit window, what storage holds a gateway that could not ask may have called accepted.
 pub(super) async fn held(case: Case) -> anyhow::Result<Verdict> {
-    let mut rig = Setup::default().start(&case).await?;
+    let mut rig = Setup { claims: Claims::Redis, ..Setup::default() }.start(&case).await?;
     let window = Duration::from_secs(1);
     let server = &mut rig.gateway(0)?.server;
     server.config.set("surveys/support-nps.toml", "edit_window", "1 s")?;
     server.restart().await?;
-    let (load, script) =
-        (rig.load_by(&[Way::Json], Pace::default(), Duration::from_secs(60))?, rig.script(PEOPLE)?);
+    let script = rig.script(PEOPLE)?;
     for person in 0..PEOPLE {
         script.acknowledged(say(0, person, 9, 0)).await?;
     }
@@ -90,11 +91,11 @@ pub(super) async fn held(case: Case) -> anyhow::Result<Verdict> {
         &server.admin_url(),
     ])?;
     answer_again(&script).await?;
-    end(rig, load, script).await
+    rig.judge_history(&script.history()).await
 }
 
 fn load(rig: &Rig) -> anyhow::Result<Driver> {
-    rig.load(Pace::default(), Duration::from_secs(60))
+    rig.load(Pace::of(&rig.case), Duration::from_secs(120))
 }
 
 fn say(gateway: usize, person: u32, score: i32, ordinal: u32) -> Say {

@@ -14,7 +14,7 @@ pub(super) async fn sigkill(case: Case) -> anyhow::Result<Verdict> {
     let setup = Setup { gateways: 2, claims: Claims::Redis, ..Setup::default() };
     let mut rig = setup.start(&case).await?;
     let (kills, mut faults) = (case.pick(4, 50), case.faults());
-    let load = rig.load(Pace::default(), Duration::from_secs(case.pick(60, 300)))?;
+    let load = rig.load(Pace::of(&case), Duration::from_secs(case.pick(120, 300)))?;
     for _ in 0..kills {
         faults.pause(200, 900).await;
         let place = faults.place(2);
@@ -24,7 +24,7 @@ pub(super) async fn sigkill(case: Case) -> anyhow::Result<Verdict> {
         server.restart().await?;
     }
     let more = load.acknowledged();
-    load.acknowledges(50, Duration::from_secs(10)).await?;
+    load.acknowledges(50, Duration::from_secs(60)).await?;
     let mut verdict = rig.judge(load).await?;
     verdict.note(format!("{kills} kills, {more} acknowledged by the last"));
     Ok(verdict)

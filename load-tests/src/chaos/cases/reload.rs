@@ -11,7 +11,7 @@ use crate::chaos::{
     verdict::Verdict,
 };
 
-const WITHIN: Duration = Duration::from_secs(20);
+const WITHIN: Duration = Duration::from_secs(60);
 /// Acknowledgements between two changes.
 const BETWEEN: u64 = 30;
 /// An API key of `globex`, under another name.
@@ -22,7 +22,7 @@ const KEY: &str = "\n[[api_key]]\nname = \"added\"\nactions = [\"submit\"]\n\
 /// why. No request fails because of any of it.
 pub(super) async fn under_load(case: Case) -> anyhow::Result<Verdict> {
     let mut rig = Setup::default().start(&case).await?;
-    let load = rig.load(Pace::default(), Duration::from_secs(case.pick(60, 240)))?;
+    let load = rig.load(Pace::of(&case), Duration::from_secs(case.pick(120, 240)))?;
     let rounds = case.pick(3, 30);
     for round in 0..rounds {
         load.acknowledges(BETWEEN, WITHIN).await?;

@@ -17,7 +17,7 @@ use crate::chaos::{
 pub(super) async fn replay(case: Case) -> anyhow::Result<Verdict> {
     let setup = Setup { gateways: 2, claims: Claims::Redis, ..Setup::default() };
     let mut rig = setup.start(&case).await?;
-    let load = rig.load(Pace::default(), Duration::from_secs(case.pick(60, 200)))?;
+    let load = rig.load(Pace::of(&case), Duration::from_secs(case.pick(120, 200)))?;
     let more = case.pick(150, 2000);
     load.acknowledges(more, Duration::from_secs(60)).await?;
     // What was received before the copy began may have been delivered after it; too much does no harm.
@@ -46,7 +46,7 @@ pub(super) async fn replay(case: Case) -> anyhow::Result<Verdict> {
             &server.admin_url(),
         ])?);
     }
-    load.acknowledges(50, Duration::from_secs(20)).await?;
+    load.acknowledges(50, Duration::from_secs(60)).await?;
     let mut verdict = rig.judge(load).await?;
     verdict.must(replayed.iter().all(|said| said.contains("records")), || format!("{replayed:?}"));
     Ok(verdict)

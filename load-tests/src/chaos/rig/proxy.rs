@@ -123,15 +123,17 @@ async fn connect(client: TcpStream, target: SocketAddr, mut state: watch::Receiv
     let mut up =
         Pump { from: from_client, to: to_server, state: state.clone(), is_dead: Arc::clone(&is_dead) };
     let mut down = Pump { from: from_server, to: to_client, state: state.clone(), is_dead };
-    tokio::select! {
+    let is_reset = tokio::select! {
         // Either side's end is the other's: HTTP clients do not half-close.
-        () = up.run() => {}
-        () = down.run() => {}
-        ended = state.wait_for(ends) => {
-            if ended.is_ok_and(|network| *network == Network::Reset) {
-                up.to.as_ref().set_zero_linger().ok();
-                down.to.as_ref().set_zero_linger().ok();
-            }
+        () = up.run() => false,
+        () = down.run() => false,
+        ended = state.wait_for(ends) => ended.is_ok_and(|network| *network == Network::Reset),
+    };
+    if is_reset {
+        for Pump { to, .. } in [up, down] {
+            to.as_ref().set_zero_linger().ok();
+            // Else it would end in good order first.
+            to.forget();
         }
     }
 }
@@ -191,3 +193,6 @@ impl Pump {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -27,15 +27,17 @@ use crate::{
 
 /// Answers of a stream that wait for their receipt at once.
 const IN_FLIGHT: usize = 1024;
-/// A connection that does not answer a ping for so long is given up.
-const PING_EVERY: Duration = Duration::from_secs(1);
+/// How long a connection may be silent before it is asked, and how long it may take to answer: a gateway that is only
+/// busy is not given up.
+const PING_EVERY: Duration = Duration::from_secs(2);
+const PING_WITHIN: Duration = Duration::from_secs(5);
 
 /// A channel that connects when it is used, and again after it broke.
 pub(super) fn channel(url: &str) -> anyhow::Result<Channel> {
     let endpoint = Endpoint::from_shared(url.to_owned())?
-        .connect_timeout(Duration::from_secs(1))
+        .connect_timeout(super::CONNECT_WITHIN)
         .http2_keep_alive_interval(PING_EVERY)
-        .keep_alive_timeout(PING_EVERY);
+        .keep_alive_timeout(PING_WITHIN);
     Ok(endpoint.connect_lazy())
 }
 
@@ -45,7 +47,7 @@ pub(super) async fn submit(channel: Channel, step: &Step) -> Fate {
         return Fate::Refused(Refused::unreachable());
     };
     match CollectorServiceClient::new(channel).submit(request).await {
-        Ok(reply) => reply.into_inner().receipt.map_or(Fate::Broken, |receipt| acknowledged(&receipt)),
+        Ok(reply) => reply.into_inner().receipt.map_or(Fate::TimedOut, |receipt| acknowledged(&receipt)),
         Err(status) => refused(&status),
     }
 }
@@ -80,9 +82,10 @@ fn was_never_sent(status: &Status) -> bool {
     false
 }
 
-/// The gateway gives a reason with each refusal; a status without one was made up by a transport that broke.
+/// The gateway gives a reason with each refusal; a status without one was made up by a transport that broke, and what
+/// went over a connection that others share may still be on its way.
 fn refusal(code: Code, details: &ErrorDetails) -> Fate {
-    let Some(info) = details.error_info() else { return Fate::Broken };
+    let Some(info) = details.error_info() else { return Fate::TimedOut };
     let http = match code {
         Code::ResourceExhausted => 429,
         Code::Unavailable => 503,
@@ -135,7 +138,7 @@ impl Stream {
         if self.asks.send(Ask { submission: submission(step), told }).await.is_err() {
             return Fate::Refused(Refused::unreachable());
         }
-        fate.await.unwrap_or(Fate::Broken)
+        fate.await.unwrap_or(Fate::TimedOut)
     }
 }
 
@@ -198,7 +201,7 @@ fn tell(sequence: u64, kind: Option<result::Kind>, pending: &mut HashMap<u64, on
     let fate = match kind {
         Some(result::Kind::Receipt(receipt)) => acknowledged(&receipt),
         Some(result::Kind::Error(error)) => refusal(Code::from_i32(error.code), &error.get_error_details()),
-        None => Fate::Broken,
+        None => Fate::TimedOut,
     };
     // It may have given up.
     told.send(fate).ok();

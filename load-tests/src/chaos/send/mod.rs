@@ -24,8 +24,8 @@ use crate::load::Connection;
 
 /// Idle connections that are kept for the next requests.
 const KEPT: usize = 64;
-/// A connection is made in this time or not at all.
-const CONNECT_WITHIN: Duration = Duration::from_secs(1);
+/// A connection is made in this time or not at all; a machine may be busy with other things than faults.
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 
 /// Where clients find a gateway; its own listeners, or a proxy's.
 #[derive(Clone, Copy, Debug)]
