@@ -128,11 +128,6 @@ impl Driver {
         self.shared.acknowledged.load(Ordering::Relaxed)
     }
 
-    /// Since it began; what a history's times are counted from.
-    pub(crate) fn elapsed(&self) -> Duration {
-        self.shared.started.elapsed()
-    }
-
     /// Waits until so many more were acknowledged.
     ///
     /// # Errors
@@ -252,10 +247,9 @@ impl Shared {
         for before in &turn.before {
             before.cancelled().await;
         }
-        let mut gateway = request.gateway;
         for attempt in 0..=self.pace.retries {
             self.withhold(&mut request);
-            let Some(fates) = self.attempt(&request, gateway).await else { return };
+            let Some(fates) = self.attempt(&request).await else { return };
             let is_again = |(_, fate): &(&Step, &Fate)| match fate {
                 Fate::Acknowledged { .. } => false,
                 Fate::Refused(refused) => refused.is_for_now(),
@@ -271,7 +265,7 @@ impl Shared {
                 return;
             }
             tokio::time::sleep(RETRY_AFTER).await;
-            gateway += 1;
+            request.gateway += 1;
         }
     }
 
@@ -285,8 +279,8 @@ impl Shared {
         written.history.counts.withheld += (before - request.steps.len()) as u64;
     }
 
-    async fn attempt(&self, request: &Request, gateway: usize) -> Option<Vec<Fate>> {
-        let place = gateway % self.clients.len().max(1);
+    async fn attempt(&self, request: &Request) -> Option<Vec<Fate>> {
+        let place = request.gateway % self.clients.len().max(1);
         let sent_at = Instant::now();
         let told = match self.clients.get(place).context("there is no gateway") {
             Ok(clients) => clients.send(request, &self.tokens, self.pace.reply_within).await,

@@ -76,7 +76,7 @@ fn json_one(step: &Step) -> Vec<u8> {
     let mut fields = JSON.to_owned() + &bearer();
     let mut body = submission(step);
     // Every other program sends its key as a header; the rest of those who rely on references send none.
-    if step.person.number % 2 == 0 {
+    if step.person.number.is_multiple_of(2) {
         _ = write!(fields, "idempotency-key: {}\r\n", key(step));
         body.as_object_mut().map(|body| body.remove("key"));
     }
@@ -91,17 +91,23 @@ fn submission(step: &Step) -> Value {
         "answers": answers(step.answer),
     });
     if step.person.proof == Proof::Key {
-        body["key"] = key(step).into();
+        set(&mut body, "key", key(step));
     } else {
-        body["interaction"] = step.person.interaction().into();
+        set(&mut body, "interaction", step.person.interaction());
     }
     body
+}
+
+fn set(object: &mut Value, name: &str, value: impl Into<Value>) {
+    if let Some(object) = object.as_object_mut() {
+        object.insert(name.to_owned(), value.into());
+    }
 }
 
 fn answers(answer: Answer) -> Value {
     let mut answers = json!({"recommend": answer.score});
     if let Some(reason) = answer.reason() {
-        answers["reason"] = reason.into();
+        set(&mut answers, "reason", reason);
     }
     answers
 }
@@ -133,10 +139,10 @@ fn beacon(step: &Step, tokens: &Tokens) -> anyhow::Result<Vec<u8>> {
         "key": key(step), "answers": answers(step.answer),
     });
     if step.person.proof == Proof::Stated {
-        body["interaction"] = step.person.interaction().into();
-        body["respondent"] = json!({"ref": step.person.respondent()});
+        set(&mut body, "interaction", step.person.interaction());
+        set(&mut body, "respondent", json!({"ref": step.person.respondent()}));
     } else {
-        body["token"] = tokens.of(step)?.into();
+        set(&mut body, "token", tokens.of(step)?);
     }
     let fields = format!("content-type: text/plain;charset=UTF-8\r\norigin: {HOST_PAGE}\r\n");
     Ok(post("/v1/beacon", &fields, &body.to_string()))
