@@ -131,7 +131,11 @@ impl Machine {
         let intake =
             Intake::new(settings, Arc::clone(catalog), limiter, claims, spool.clone(), clock.clone());
         let letters = Arc::new(letters);
-        let store = StoreAddress::new("http://store".to_owned(), LiveClientTls::new(ClientTls::default()), settings.identity_key.fingerprint());
+        let store = StoreAddress::new(
+            "http://store".to_owned(),
+            LiveClientTls::new(ClientTls::default()),
+            settings.identity_key.fingerprint(),
+        );
         let forward = Forward::new(spool.clone(), Arc::clone(&letters), store, settings.store.clone(), clock);
         let forward = forward.simulated(self.network.seen_by(self.index, alive.clone()), self.chance);
         let process = Arc::new(Process {

@@ -128,6 +128,11 @@ impl Driver {
         self.shared.acknowledged.load(Ordering::Relaxed)
     }
 
+    /// Since it began; what a history's times are counted from.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.shared.started.elapsed()
+    }
+
     /// Waits until so many more were acknowledged.
     ///
     /// # Errors

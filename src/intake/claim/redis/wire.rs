@@ -209,17 +209,19 @@ pub(super) async fn connect(
     patience: Duration,
     watch: &Watch,
 ) -> RedisResult<Wire> {
-    let servers = match servers {
-        Servers::At(named) => named,
+    match servers {
+        Servers::At(named) => reach(named, mode, patience, watch.clone()).await,
         #[cfg(test)]
-        Servers::Simulated(redis) => return redis.connect(watch.clone()).await.map(Wire::Simulated),
-    };
+        Servers::Simulated(redis) => redis.connect(watch.clone()).await.map(Wire::Simulated),
+    }
+}
+
+async fn reach(servers: &Named, mode: RedisMode, patience: Duration, watch: Watch) -> RedisResult<Wire> {
     let is_cluster = match mode {
         RedisMode::Single => false,
         RedisMode::Cluster => true,
         RedisMode::Auto => is_cluster(servers, patience).await?,
     };
-    let watch = watch.clone();
     match is_cluster {
         true => cluster(servers, patience, move || watch.node_lost()).await,
         false => {
