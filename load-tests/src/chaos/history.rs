@@ -81,6 +81,8 @@ pub(crate) struct Counts {
     pub(crate) acknowledged: u64,
     pub(crate) refused: u64,
     pub(crate) unknown: u64,
+    /// The unknown by the way they came.
+    pub(crate) unknown_by: BTreeMap<String, u64>,
     /// Due, but too many were outstanding.
     pub(crate) not_sent: u64,
     /// Not sent because an earlier answer of this person may still be on its way.
@@ -116,7 +118,10 @@ impl History {
                 }
                 counts.without_when += u64::from(matches!(refused.status, 429 | 503) && !refused.says_when);
             }
-            Fate::Broken | Fate::TimedOut => counts.unknown += 1,
+            Fate::Broken | Fate::TimedOut => {
+                counts.unknown += 1;
+                *counts.unknown_by.entry(format!("{:?}", sent.way)).or_default() += 1;
+            }
         }
         self.people.entry(person).or_default().push(sent);
     }

@@ -24,6 +24,7 @@ pub(crate) struct Line {
     acknowledged: u64,
     refused: u64,
     unknown: u64,
+    unknown_by: BTreeMap<String, u64>,
     stored: u64,
     lost: u64,
     doubled: u64,
@@ -49,6 +50,7 @@ impl Line {
             acknowledged: counts.acknowledged,
             refused: counts.refused,
             unknown: counts.unknown,
+            unknown_by: counts.unknown_by,
             stored: findings.stored,
             lost: findings.lost,
             doubled: findings.doubled,
@@ -84,7 +86,7 @@ impl fmt::Display for Line {
         let end = if self.is_clean() { "kept" } else { "FAILED" };
         write!(
             f,
-            "{} {end} in {} s: {} sent, {} acknowledged, {} refused {:?}, {} unknown, {} not sent, {} withheld; {} \
+            "{} {end} in {} s: {} sent, {} acknowledged, {} refused {:?}, {} unknown {:?}, {} not sent, {} withheld; {} \
              stored, {} lost, {} doubled, {} strangers; longest gap {} ms, slowest {} ms, delivered in {} ms",
             self.name,
             self.took_s,
@@ -93,6 +95,7 @@ impl fmt::Display for Line {
             self.refused,
             self.refusals,
             self.unknown,
+            self.unknown_by,
             self.not_sent,
             self.withheld,
             self.stored,
