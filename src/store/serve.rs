@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::transport::{Server, server::TcpIncoming};
 
 use super::{Store, grpc};
@@ -27,16 +27,19 @@ pub(crate) async fn serve(
 ) -> Result<(), ServeError> {
     let (reporter, health) = tonic_health::server::health_reporter();
     reporter.set_service_status(SERVICE_NAME, tonic_health::ServingStatus::Serving).await;
+    let streams = TaskTracker::new();
     Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
         .add_service(health)
         .add_service(reflection(SERVICE_NAME).build_v1()?)
         .add_service(reflection(SERVICE_NAME).build_v1alpha()?)
-        .add_service(grpc::service(store, key))
+        .add_service(grpc::service(store, key, streams.clone()))
         .serve_with_incoming_shutdown(
             TcpIncoming::from(listener).with_nodelay(Some(true)),
             stop.cancelled_owned(),
         )
         .await?;
+    streams.close();
+    streams.wait().await;
     Ok(())
 }

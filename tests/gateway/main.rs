@@ -26,6 +26,7 @@ mod hostile;
 mod identity;
 mod lifecycle;
 mod limits;
+mod network;
 mod one_response;
 mod operating;
 mod people;

@@ -21,12 +21,14 @@ const KEEPALIVE: Duration = Duration::from_secs(20);
 /// The transport fails.
 pub(crate) async fn serve(
     listener: TcpListener,
-    collector: Collector,
+    mut collector: Collector,
     bounds: settings::Grpc,
     stop: CancellationToken,
 ) -> Result<(), ServeError> {
     let (reporter, health) = tonic_health::server::health_reporter();
     reporter.set_serving::<CollectorServer>().await;
+    let streams = collector.streams.clone();
+    collector.closing = stop.clone();
     let service = CollectorServer::new(collector, &bounds);
     Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
@@ -40,5 +42,7 @@ pub(crate) async fn serve(
             stop.cancelled_owned(),
         )
         .await?;
+    streams.close();
+    streams.wait().await;
     Ok(())
 }

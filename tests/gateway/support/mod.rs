@@ -2,6 +2,7 @@
 
 mod cli;
 mod config;
+mod frames;
 mod gateway;
 mod http;
 mod links;
@@ -15,6 +16,7 @@ mod wait;
 
 pub(crate) use self::{
     cli::{Cli, voxgate, voxgate_alone},
+    frames::{Frames, Kind, frame, head},
     gateway::Gateway,
     http::{Reply, client, form},
     links::{MailLink, make_link, path_of, plain_link},
