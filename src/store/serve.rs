@@ -9,7 +9,7 @@ use tonic::transport::{Server, server::TcpIncoming};
 use super::{Store, grpc};
 use crate::{
     catalog::Secret,
-    proto::{ServeError, reflection, store::v1::store_service_server::SERVICE_NAME},
+    proto::{ERROR_RESETS, ServeError, reflection, store::v1::store_service_server::SERVICE_NAME},
 };
 
 /// Finds peers that are gone.
@@ -30,6 +30,7 @@ pub(crate) async fn serve(
     let streams = TaskTracker::new();
     Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
+        .http2_max_local_error_reset_streams(Some(ERROR_RESETS))
         .add_service(health)
         .add_service(reflection(SERVICE_NAME).build_v1()?)
         .add_service(reflection(SERVICE_NAME).build_v1alpha()?)

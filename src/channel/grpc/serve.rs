@@ -9,7 +9,7 @@ use tonic::transport::{Server, server::TcpIncoming};
 use super::{Collector, unread::CollectorServer};
 use crate::{
     config::settings,
-    proto::{ServeError, collector::v1::collector_service_server::SERVICE_NAME, reflection},
+    proto::{ERROR_RESETS, ServeError, collector::v1::collector_service_server::SERVICE_NAME, reflection},
 };
 
 /// Finds peers that are gone.
@@ -32,6 +32,7 @@ pub(crate) async fn serve(
     let service = CollectorServer::new(collector, &bounds);
     Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
+        .http2_max_local_error_reset_streams(Some(ERROR_RESETS))
         .max_concurrent_streams(Some(bounds.streams))
         .add_service(health)
         .add_service(reflection(SERVICE_NAME).build_v1()?)

@@ -31,7 +31,6 @@ pub(crate) enum Kind {
 #[derive(Debug)]
 pub(crate) struct Frame {
     pub(crate) kind: u8,
-    pub(crate) stream: u32,
     pub(crate) payload: Vec<u8>,
 }
 
@@ -49,9 +48,9 @@ impl Frames {
         let mut frames = Self { socket: TcpStream::connect(address).await.unwrap() };
         frames.socket.set_nodelay(true).unwrap();
         frames.socket.write_all(PREFACE).await.unwrap();
-        let settings = settings.iter().flat_map(|(identifier, value)| {
-            identifier.to_be_bytes().into_iter().chain(value.to_be_bytes())
-        });
+        let settings = settings
+            .iter()
+            .flat_map(|(identifier, value)| identifier.to_be_bytes().into_iter().chain(value.to_be_bytes()));
         frames.send(&frame(Kind::Settings, 0, 0, &settings.collect::<Vec<_>>())).await.unwrap();
         frames
     }
@@ -65,10 +64,10 @@ impl Frames {
     pub(crate) async fn next(&mut self) -> Option<Frame> {
         let mut head = [0; 9];
         self.socket.read_exact(&mut head).await.ok()?;
-        let [a, b, c, kind, _, stream @ ..] = head;
+        let [a, b, c, kind, _, ..] = head;
         let mut payload = vec![0; u32::from_be_bytes([0, a, b, c]) as usize];
         self.socket.read_exact(&mut payload).await.ok()?;
-        Some(Frame { kind, stream: u32::from_be_bytes(stream), payload })
+        Some(Frame { kind, payload })
     }
 
     /// Reads until the other side ends the connection; the error code of its GOAWAY, if it sent one.
