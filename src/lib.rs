@@ -26,6 +26,8 @@ pub(crate) mod config;
 pub mod survey;
 pub(crate) mod tls;
 
+pub(crate) mod listener;
+
 pub mod channel;
 pub(crate) mod forward;
 pub(crate) mod intake;
