@@ -25,6 +25,9 @@ pub(crate) mod windowed;
 pub mod catalog;
 pub(crate) mod config;
 pub mod survey;
+pub(crate) mod tls;
+
+pub(crate) mod listener;
 
 pub mod channel;
 pub(crate) mod forward;

@@ -6,6 +6,7 @@
 //! Refuses writes without the token.
 //! Bounds connections, heads and bodies; it is not meant to face the internet.
 
+mod certificates;
 mod metrics;
 mod ready;
 mod reload;
@@ -15,6 +16,7 @@ mod spool;
 
 pub(crate) use self::spool::{letter, retry};
 pub(crate) use self::{
+    certificates::Certificates,
     metrics::Metrics,
     ready::Readiness,
     reload::{ConfigSource, Reload},

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use arc_swap::ArcSwap;
 
+use super::Certificates;
 use crate::{
     catalog::Catalog,
     config::{self, Loaded, Overrides},
@@ -26,17 +27,19 @@ pub(crate) struct ConfigSource {
 pub(crate) struct Reload {
     source: ConfigSource,
     catalog: Arc<ArcSwap<Catalog>>,
+    certificates: Certificates,
     edge: Option<(Arc<Intake>, Arc<Claims>)>,
 }
 
 impl Reload {
-    /// Swaps this catalog; where the process plays the edge, its limits and claims follow.
+    /// Swaps this catalog and these certificates; where the process plays the edge, its limits and claims follow.
     pub(crate) const fn new(
         source: ConfigSource,
         catalog: Arc<ArcSwap<Catalog>>,
+        certificates: Certificates,
         edge: Option<(Arc<Intake>, Arc<Claims>)>,
     ) -> Self {
-        Self { source, catalog, edge }
+        Self { source, catalog, certificates, edge }
     }
 
     /// The new configuration's hash.
@@ -56,6 +59,7 @@ impl Reload {
                     intake.limiter().apply(&settings.limits);
                 }
                 self.catalog.store(Arc::new(catalog));
+                self.certificates.swap(settings);
                 tracing::info!(hash, "reloaded");
                 Ok(hash)
             }

@@ -49,8 +49,7 @@ pub(super) fn erase(from: &From<EraseArgs>, out: &mut impl Write) -> Result<Exit
 impl<A: clap::Args> From<A> {
     fn store(&self, args: &StoreArgs) -> Result<(Settings, StoreAccess), Failure> {
         let settings = self.config.load(&Overrides::default())?.settings;
-        let local = format!("http://{}", settings.store.listen);
-        let access = args.access(settings.store.url.as_deref().unwrap_or(&local), settings.store.key.clone());
+        let access = args.access(StoreAccess::configured(&settings.store));
         Ok((settings, access))
     }
 }

@@ -121,7 +121,8 @@ impl Place {
     }
 
     fn ask(&self, settings: &Settings, method: Method, path: &str) -> Result<Value, Failure> {
-        let base = self.admin.clone().unwrap_or_else(|| format!("http://{}", settings.admin.listen));
+        let scheme = if settings.admin.tls.is_some() { "https" } else { "http" };
+        let base = self.admin.clone().unwrap_or_else(|| format!("{scheme}://{}", settings.admin.listen));
         let url = format!("{}{path}", base.trim_end_matches('/'));
         let token = settings.admin.token.as_ref().map(|token| token.expose().to_owned());
         block_on(ask(url, method, token))

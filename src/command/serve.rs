@@ -31,6 +31,8 @@ fn welcome(settings: &Settings, catalog: &Catalog) -> String {
     let program = std::env::args().next().unwrap_or_else(|| "voxgate".to_owned());
     let base = &settings.public_base_url;
     let grpc = settings.grpc.listen;
+    let plaintext = if settings.grpc.tls.is_some() { "" } else { "-plaintext " };
+    let scheme = if settings.admin.tls.is_some() { "https" } else { "http" };
     let admin = settings.admin.listen;
     let Some(brand) = catalog.brands.keys().next() else { return String::new() };
     let Some(survey) = catalog.surveys.get(brand).and_then(|surveys| surveys.keys().next_back()) else {
@@ -48,7 +50,7 @@ fn welcome(settings: &Settings, catalog: &Catalog) -> String {
          \x20 a phone call       point a Twilio number's voice webhook to {base}/ivr/twilio/{brand}/{survey}\n\
          \x20 a program          curl {base}/v1/responses -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' \\\n\
          \x20                      -d '{{\"survey\":\"{survey}\",\"brand\":\"{brand}\",\"interaction\":\"ticket-1\",\"answers\":{{\"recommend\":9}}}}'\n\
-         \x20 gRPC               grpcurl -plaintext -H 'authorization: Bearer {key}' {grpc} list\n\
-         \x20 what came of it    {program} report      http://{admin}/ledger      http://{admin}/metrics\n\n"
+         \x20 gRPC               grpcurl {plaintext}-H 'authorization: Bearer {key}' {grpc} list\n\
+         \x20 what came of it    {program} report      {scheme}://{admin}/ledger      {scheme}://{admin}/metrics\n\n"
     )
 }

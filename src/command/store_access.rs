@@ -4,7 +4,9 @@ use tonic::{Code, Status};
 
 use crate::{
     catalog::Secret,
+    config::settings,
     store::{Client, ConnectError, connect},
+    tls::ClientTls,
 };
 
 /// Which store to ask.
@@ -18,10 +20,12 @@ pub(super) struct StoreArgs {
 /// A store and the key to it.
 #[derive(Clone, Debug)]
 pub(crate) struct StoreAccess {
-    /// `http://HOST:PORT`.
+    /// `http://HOST:PORT` or `https://HOST:PORT`.
     pub(crate) url: String,
     /// The key that the store asks for, if any.
     pub(crate) key: Option<Secret>,
+    /// Whom to trust there and what to show, where it is `https://`.
+    pub(crate) tls: ClientTls,
 }
 
 /// Why the store did not do what a command asked.
@@ -63,17 +67,26 @@ impl From<Status> for StoreFailure {
 
 impl StoreArgs {
     /// The store that was named, else the configuration's.
-    pub(super) fn access(&self, default_url: &str, key: Option<Secret>) -> StoreAccess {
-        StoreAccess { url: self.store.clone().unwrap_or_else(|| default_url.to_owned()), key }
+    pub(super) fn access(&self, configured: StoreAccess) -> StoreAccess {
+        StoreAccess { url: self.store.clone().unwrap_or(configured.url), ..configured }
     }
 }
 
 impl StoreAccess {
+    /// The store that the configuration names.
+    pub(super) fn configured(settings: &settings::Store) -> Self {
+        Self {
+            url: settings.url_or(settings.listen),
+            key: settings.key.clone(),
+            tls: settings.client_tls.clone(),
+        }
+    }
+
     /// Connects.
     ///
     /// # Errors
     /// When the URL is none or nobody answers.
     pub(super) async fn connect(&self) -> Result<Client, StoreFailure> {
-        Ok(connect(&self.url, self.key.as_ref()).await?)
+        Ok(connect(&self.url, self.key.as_ref(), &self.tls).await?)
     }
 }

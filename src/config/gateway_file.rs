@@ -21,9 +21,13 @@ use super::{
     settings::{
         Admin, Claims, Grpc, Http, Limits, Redis, RedisMode, Settings, Shutdown, Spool, Store, Telemetry,
     },
+    tls_files::{self, ADMIN, GRPC, HTTP, STORE, TO_REDIS, TO_STORE},
     value::Value,
 };
-use crate::catalog::{IdentityKey, LinkKey, LinkKeys, Quota, Quotas, Secret};
+use crate::{
+    catalog::{IdentityKey, LinkKey, LinkKeys, Quota, Quotas, Secret},
+    tls::ClientTls,
+};
 
 /// What `gateway.toml` says: what is fixed at start, and what a reload may change.
 #[derive(Debug)]
@@ -35,15 +39,21 @@ pub(super) struct Gateway {
 
 /// Reads all settings.
 pub(super) fn read(layers: &Layers<'_>, roles: BTreeSet<Role>) -> Gateway {
+    // Certificates of parts that are played elsewhere lie elsewhere.
+    let [edge, stores] = [Role::Edge, Role::Store].map(|role| roles.contains(&role));
     let settings = Settings {
         public_base_url: layers.get("public_base_url").and_then(|value| value.base_url()).unwrap_or_default(),
         trusted_proxies: trusted_proxies(layers),
         roles,
-        http: http(layers),
-        grpc: grpc(layers),
-        admin: Admin { listen: listen(layers, "admin.listen"), token: secret(layers, "admin.token") },
-        store: store(layers),
-        redis: redis(layers),
+        http: http(layers, edge),
+        grpc: grpc(layers, edge),
+        admin: Admin {
+            listen: listen(layers, "admin.listen"),
+            token: secret(layers, "admin.token"),
+            tls: tls_files::listener(layers, &ADMIN),
+        },
+        store: store(layers, edge, stores),
+        redis: redis(layers, edge),
         claims: Claims {
             answers_per_day: whole(layers, "redis.expected_answers_per_day", 1..=100_000_000_000),
             embedded: count(layers, "redis.embedded_claims", 1_000..=1_000_000_000),
@@ -72,7 +82,7 @@ const MOMENT: Duration = Duration::from_millis(100);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-fn http(layers: &Layers<'_>) -> Http {
+fn http(layers: &Layers<'_>, edge: bool) -> Http {
     let some_time = MOMENT..=HOUR;
     Http {
         listen: listen(layers, "http.listen"),
@@ -88,25 +98,29 @@ fn http(layers: &Layers<'_>) -> Http {
         form_fields: count(layers, "http.form_fields", 10..=10_000),
         text_chars: count(layers, "http.text_chars", 1..=100_000),
         attributes: count(layers, "http.attributes", 0..=1_000),
+        tls: edge.then(|| tls_files::listener(layers, &HTTP)).flatten(),
     }
 }
 
-fn grpc(layers: &Layers<'_>) -> Grpc {
+fn grpc(layers: &Layers<'_>, edge: bool) -> Grpc {
     Grpc {
         listen: listen(layers, "grpc.listen"),
+        connections: count(layers, "grpc.connections", 1..=1_000_000),
         message_bytes: size(layers, "grpc.message_bytes", ByteSize::kib(16)..=ByteSize::mib(16)),
         streams: small(layers, "grpc.streams", 1..=10_000),
         in_flight: count(layers, "grpc.in_flight", 1..=100_000),
+        tls: edge.then(|| tls_files::listener(layers, &GRPC)).flatten(),
     }
 }
 
-fn store(layers: &Layers<'_>) -> Store {
+fn store(layers: &Layers<'_>, edge: bool, stores: bool) -> Store {
     let url = layers.find("store.url").and_then(|value| {
         let advice = "is no URL of a store; write it like \"http://store.internal:50052\"";
         value.http_url(advice, |url| matches!(url.path(), "" | "/") && url.query().is_none())
     });
     Store {
         listen: listen(layers, "store.listen"),
+        connections: count(layers, "store.connections", 1..=1_000_000),
         url: url.map(|url| url.as_str().trim_end_matches('/').to_owned()),
         key: secret(layers, "store.key"),
         batch_records: count(layers, "store.batch_records", 1..=10_000),
@@ -115,10 +129,12 @@ fn store(layers: &Layers<'_>) -> Store {
         ack_timeout: time(layers, "store.ack_timeout", SECOND..=HOUR),
         backoff_max: time(layers, "store.backoff_max", 10 * MS..=HOUR),
         dead_letters: count(layers, "store.dead_letters", 0..=100_000_000),
+        tls: stores.then(|| tls_files::listener(layers, &STORE)).flatten(),
+        client_tls: if edge { store_client(layers) } else { ClientTls::default() },
     }
 }
 
-fn redis(layers: &Layers<'_>) -> Redis {
+fn redis(layers: &Layers<'_>, edge: bool) -> Redis {
     let modes = [("auto", RedisMode::Auto), ("single", RedisMode::Single), ("cluster", RedisMode::Cluster)];
     Redis {
         urls: redis_urls(layers),
@@ -127,7 +143,20 @@ fn redis(layers: &Layers<'_>) -> Redis {
         timeout: time(layers, "redis.timeout", MS..=10 * SECOND),
         breaker_failures: small(layers, "redis.breaker_failures", 1..=1_000),
         breaker_probe: time(layers, "redis.breaker_probe", 10 * MS..=HOUR),
+        tls: if edge { redis_client(layers) } else { ClientTls::default() },
     }
+}
+
+/// Without a URL the local listener is asked, or the one that a command names.
+fn store_client(layers: &Layers<'_>) -> ClientTls {
+    let url = layers.find("store.url").and_then(|value| value.text());
+    tls_files::client(layers, &TO_STORE, || url.is_none_or(|url| url.starts_with("https://")))
+}
+
+fn redis_client(layers: &Layers<'_>) -> ClientTls {
+    let urls = layers.get("redis.urls").and_then(|value| value.list()).unwrap_or_default();
+    let speaks = |url: &Value<'_>| url.text().is_some_and(|url| url.starts_with("rediss://"));
+    tls_files::client(layers, &TO_REDIS, || urls.iter().all(speaks))
 }
 
 /// The URLs, with user and password written into those that name none.

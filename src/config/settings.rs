@@ -5,7 +5,10 @@ use std::{collections::BTreeSet, fmt, net::SocketAddr, path::PathBuf, time::Dura
 use ipnet::IpNet;
 
 use super::Role;
-use crate::catalog::{IdentityKey, Secret};
+use crate::{
+    catalog::{IdentityKey, Secret},
+    tls::{ClientTls, ServerTls},
+};
 
 /// All sections of `gateway.toml` but what a reload swaps.
 #[derive(Clone, Debug)]
@@ -73,6 +76,8 @@ pub struct Http {
     pub text_chars: usize,
     /// Attributes of a submission.
     pub attributes: usize,
+    /// Of the listener; a reload reads it again.
+    pub tls: Option<ServerTls>,
 }
 
 /// `[grpc]`: bounds of the collector's listener.
@@ -80,12 +85,16 @@ pub struct Http {
 pub struct Grpc {
     /// Where it listens.
     pub listen: SocketAddr,
+    /// Connections at once; more wait to be accepted.
+    pub connections: usize,
     /// Bytes of a message.
     pub message_bytes: usize,
     /// Calls at once on one connection.
     pub streams: u32,
     /// Items of one stream that wait for their receipt at once.
     pub in_flight: usize,
+    /// Of the listener; a reload reads it again.
+    pub tls: Option<ServerTls>,
 }
 
 /// `[admin]`
@@ -95,6 +104,8 @@ pub struct Admin {
     pub listen: SocketAddr,
     /// Needed for writes; without one, writes are refused.
     pub token: Option<Secret>,
+    /// Of the listener; a reload reads it again.
+    pub tls: Option<ServerTls>,
 }
 
 /// `[store]`
@@ -102,6 +113,8 @@ pub struct Admin {
 pub struct Store {
     /// Where the store role listens.
     pub listen: SocketAddr,
+    /// Connections at once; more wait to be accepted.
+    pub connections: usize,
     /// Where the edge sends; the local listener when none.
     pub url: Option<String>,
     /// Shared by store and gateways; needed off loopback.
@@ -118,6 +131,18 @@ pub struct Store {
     pub backoff_max: Duration,
     /// Dead letters kept; past it delivery waits.
     pub dead_letters: usize,
+    /// Of the listener; a reload reads it again.
+    pub tls: Option<ServerTls>,
+    /// Of the way to the store; a reload reads it again.
+    pub client_tls: ClientTls,
+}
+
+impl Store {
+    /// The URL of the store: the configured one, else that of a local one that listens at `address`.
+    pub(crate) fn url_or(&self, address: SocketAddr) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        self.url.clone().unwrap_or_else(|| format!("{scheme}://{address}"))
+    }
 }
 
 /// `[redis]`
@@ -135,12 +160,14 @@ pub struct Redis {
     pub breaker_failures: u32,
     /// How often an open breaker tries.
     pub breaker_probe: Duration,
+    /// Of the way to servers whose URL is `rediss://`.
+    pub tls: ClientTls,
 }
 
 /// The URLs may hold passwords, so that only their number is shown.
 impl fmt::Debug for Redis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { urls, mode, prefix, timeout, breaker_failures, breaker_probe } = self;
+        let Self { urls, mode, prefix, timeout, breaker_failures, breaker_probe, tls } = self;
         f.debug_struct("Redis")
             .field("urls", &format_args!("{} [redacted]", urls.len()))
             .field("mode", mode)
@@ -148,6 +175,7 @@ impl fmt::Debug for Redis {
             .field("timeout", timeout)
             .field("breaker_failures", breaker_failures)
             .field("breaker_probe", breaker_probe)
+            .field("tls", tls)
             .finish()
     }
 }

@@ -5,6 +5,7 @@ mod layers;
 mod problems;
 mod samples;
 mod secrets;
+mod tls;
 
 use std::{fs, path::PathBuf, time::Duration};
 

@@ -185,6 +185,7 @@ impl<'a> Value<'a> {
     pub(super) fn yes_or_no(&self) -> Option<bool> {
         match &self.stands {
             Stands::InFile(_, _, DeValue::Boolean(yes)) => Some(*yes),
+            Stands::Named(_, text) if matches!(text.trim(), "true" | "false") => Some(text.trim() == "true"),
             _ => self.refuse("is neither true nor false"),
         }
     }

@@ -24,7 +24,7 @@ use prometheus_client::{metrics::histogram::Histogram, registry::Registry};
 use tokio_util::sync::CancellationToken;
 
 use self::session::{End, Session};
-use crate::{clock::Clock, config::settings, spool::Spool};
+use crate::{clock::Clock, config::settings, spool::Spool, tls::LiveClientTls};
 
 /// The first pause after a failure; it doubles, with full jitter, up to the configured one.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -45,6 +45,8 @@ pub(crate) struct Forward {
 pub(crate) struct StoreAddress {
     /// An http or https URL.
     pub url: String,
+    /// Whom to trust there and what to show; the next connection uses what stands here then.
+    pub tls: LiveClientTls,
     /// Fingerprint of the identity key; a store that knows another one refuses.
     pub fingerprint: String,
 }

@@ -132,7 +132,7 @@ impl<'a> Session<'a> {
         store: &StoreAddress,
         requests: mpsc::Receiver<EncodedAppend>,
     ) -> Result<Streaming<AppendResponse>, SessionError> {
-        let mut client = Grpc::new(endpoint(&store.url)?.connect().await?);
+        let mut client = Grpc::new(endpoint(&store.url, &store.tls.load())?.connect().await?);
         client.ready().await?;
         let mut request = Request::new(ReceiverStream::new(requests));
         let metadata = request.metadata_mut();

@@ -8,7 +8,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{Bound, Conflicts, EdgeParts};
 use crate::{
-    admin::{AdminEdge, Readiness},
+    admin::{AdminEdge, Certificates, Readiness},
     catalog::{Catalog, Contact},
     channel::{Edge, grpc::Collector},
     clock::Clock,
@@ -20,11 +20,18 @@ use crate::{
         limit::Limiter,
     },
     lifecycle::Failure,
+    listener::{Bounds, Listener},
     spool::{Recovery, Spool},
     store::{self, Store},
+    tls::LiveServerTls,
 };
 
-pub(super) async fn store(settings: &Settings) -> Result<Bound<Store>, Failure> {
+/// How HTTP/2 begins (RFC 9113, 3.4).
+const HTTP2_PREFACE_BYTES: usize = 24;
+/// Probes and scrapers keep few connections.
+const ADMIN_CONNECTIONS: usize = 64;
+
+pub(super) async fn store(settings: &Settings, tls: LiveServerTls) -> Result<Bound<Store>, Failure> {
     create_data_dir(settings)?;
     let path = settings.data.join("store.sqlite");
     let fingerprint = settings.identity_key.fingerprint();
@@ -33,19 +40,20 @@ pub(super) async fn store(settings: &Settings) -> Result<Bound<Store>, Failure> 
         store::OpenError::IdentityKey { .. } => Failure::Configuration(error.to_string()),
         _ => Failure::Unavailable(format!("the store at {} cannot be opened: {error}", path.display())),
     })?;
-    bind("store", settings.store.listen, store).await
+    let bounds = grpc_bounds(settings, settings.store.connections);
+    bind("store", settings.store.listen, bounds, tls, store).await
 }
 
 /// The store this edge sends to: the configured one, else the local one, else the one that `--store` names by address.
 pub(super) fn store_url(settings: &Settings, local: Option<SocketAddr>) -> String {
-    let address = || format!("http://{}", local.unwrap_or(settings.store.listen));
-    settings.store.url.clone().unwrap_or_else(address)
+    settings.store.url_or(local.unwrap_or(settings.store.listen))
 }
 
 pub(super) async fn edge(
     settings: &Arc<Settings>,
     catalog: &Arc<ArcSwap<Catalog>>,
     store_url: String,
+    certificates: &Certificates,
     tasks: &TaskTracker,
     stop: &CancellationToken,
 ) -> Result<(EdgeParts, AdminEdge), Failure> {
@@ -68,7 +76,11 @@ pub(super) async fn edge(
         clock.clone(),
     );
     let intake = Arc::new(intake);
-    let address = StoreAddress { url: store_url, fingerprint: settings.identity_key.fingerprint() };
+    let address = StoreAddress {
+        url: store_url,
+        tls: certificates.to_store.clone(),
+        fingerprint: settings.identity_key.fingerprint(),
+    };
     let forward =
         Forward::new(spool.clone(), Arc::clone(&letters), address, settings.store.clone(), clock.clone());
     let forwarded = forward.state();
@@ -82,10 +94,36 @@ pub(super) async fn edge(
         clock: clock.clone(),
     };
     let edge = Edge { settings: Arc::clone(settings), catalog: Arc::clone(catalog), intake, clock };
-    let grpc = bind("grpc", settings.grpc.listen, Collector::new(edge.clone())).await?;
-    let http = bind("http", settings.http.listen, edge).await?;
+    let (grpc, http) = doors(settings, edge, certificates).await?;
     let conflicts = Conflicts { claims, forward: forwarded };
     Ok((EdgeParts { http, grpc, spool, forward, conflicts }, admin))
+}
+
+async fn doors(
+    settings: &Settings,
+    edge: Edge,
+    certificates: &Certificates,
+) -> Result<(Bound<Collector>, Bound<Edge>), Failure> {
+    let collector = Collector::new(edge.clone());
+    let bounds = grpc_bounds(settings, settings.grpc.connections);
+    let grpc = bind("grpc", settings.grpc.listen, bounds, certificates.grpc.clone(), collector).await?;
+    // The server bounds the time until a request's head has come, which covers the greeting.
+    let bounds = Bounds { connections: settings.http.connections, greeting: None };
+    let http = bind("http", settings.http.listen, bounds, certificates.http.clone(), edge).await?;
+    Ok((grpc, http))
+}
+
+pub(super) async fn admin<T>(
+    settings: &Settings,
+    tls: LiveServerTls,
+    serves: T,
+) -> Result<Bound<T>, Failure> {
+    let bounds = Bounds { connections: ADMIN_CONNECTIONS, greeting: Some((1, settings.http.header_timeout)) };
+    bind("admin", settings.admin.listen, bounds, tls, serves).await
+}
+
+const fn grpc_bounds(settings: &Settings, connections: usize) -> Bounds {
+    Bounds { connections, greeting: Some((HTTP2_PREFACE_BYTES, settings.http.header_timeout)) }
 }
 
 fn create_data_dir(settings: &Settings) -> Result<(), Failure> {
@@ -126,7 +164,13 @@ async fn claims(
     })
 }
 
-pub(super) async fn bind<T>(name: &str, address: SocketAddr, serves: T) -> Result<Bound<T>, Failure> {
+async fn bind<T>(
+    name: &str,
+    address: SocketAddr,
+    bounds: Bounds,
+    tls: LiveServerTls,
+    serves: T,
+) -> Result<Bound<T>, Failure> {
     let unavailable = |error| {
         Failure::Unavailable(format!(
             "{name} cannot listen on {address}: {error}; stop what listens there or choose another (`--{name} ADDR`)"
@@ -134,5 +178,5 @@ pub(super) async fn bind<T>(name: &str, address: SocketAddr, serves: T) -> Resul
     };
     let listener = TcpListener::bind(address).await.map_err(unavailable)?;
     let address = listener.local_addr().map_err(unavailable)?;
-    Ok(Bound { listener, address, serves })
+    Ok(Bound { listener: Listener::new(listener, bounds, tls), address, serves })
 }

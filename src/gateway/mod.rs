@@ -6,18 +6,18 @@ mod drain;
 use std::{net::SocketAddr, sync::Arc};
 
 use arc_swap::ArcSwap;
-use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::drain::Drain;
 use crate::{
-    admin::{self, Admin, AdminEdge, ConfigSource, Metrics, Reload},
+    admin::{self, Admin, AdminEdge, Certificates, ConfigSource, Metrics, Reload},
     catalog::Catalog,
     channel::{self, Edge, grpc::Collector},
     config::{Role, Settings},
     forward::{Forward, ForwardState},
     intake::claim::Claims,
     lifecycle::{Asked, Failure, Lifecycle, Signals},
+    listener::Listener,
     spool::Spool,
     store::{self, Store},
 };
@@ -55,7 +55,7 @@ struct Gateway {
 
 /// A listener and what it serves.
 struct Bound<T> {
-    listener: TcpListener,
+    listener: Listener,
     address: SocketAddr,
     serves: T,
 }
@@ -79,17 +79,23 @@ impl Gateway {
         let settings = Arc::new(settings);
         let catalog = Arc::new(ArcSwap::from_pointee(catalog));
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let certificates = Certificates::new(&settings);
         let plays = |role| settings.roles.contains(&role);
-        let store = if plays(Role::Store) { Some(build::store(&settings).await?) } else { None };
+        let store = if plays(Role::Store) {
+            Some(build::store(&settings, certificates.store.clone()).await?)
+        } else {
+            None
+        };
         let (edge, seen) = if plays(Role::Edge) {
             let url = build::store_url(&settings, store.as_ref().map(|store| store.address));
-            let (edge, seen) = build::edge(&settings, &catalog, url, &tasks, &stop).await?;
+            let (edge, seen) = build::edge(&settings, &catalog, url, &certificates, &tasks, &stop).await?;
             (Some(edge), Some(seen))
         } else {
             (None, None)
         };
-        let admin = admin(&settings, catalog, source, seen);
-        let admin = build::bind("admin", settings.admin.listen, admin).await?;
+        let tls = certificates.admin.clone();
+        let admin = admin(&settings, catalog, certificates, source, seen);
+        let admin = build::admin(&settings, tls, admin).await?;
         Ok(Self { settings, admin, store, edge, tasks, stop })
     }
 
@@ -127,6 +133,7 @@ fn start_edge(edge: EdgeParts, settings: &Settings, drain: &mut Drain) -> Confli
 fn admin(
     settings: &Settings,
     catalog: Arc<ArcSwap<Catalog>>,
+    certificates: Certificates,
     source: ConfigSource,
     edge: Option<AdminEdge>,
 ) -> Admin {
@@ -134,7 +141,7 @@ fn admin(
     Admin {
         token: settings.admin.token.clone(),
         lifecycle: Arc::<Lifecycle>::default(),
-        reload: Arc::new(Reload::new(source, Arc::clone(&catalog), swapped)),
+        reload: Arc::new(Reload::new(source, Arc::clone(&catalog), certificates, swapped)),
         metrics: Arc::new(Metrics::new(catalog, edge.clone())),
         edge,
     }

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use tonic::{
     service::interceptor::InterceptedService,
-    transport::{Channel, ClientTlsConfig, Endpoint},
+    transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity},
 };
 
 use super::auth::Bearer;
-use crate::{catalog::Secret, proto::store::v1::store_service_client::StoreServiceClient};
+use crate::{catalog::Secret, proto::store::v1::store_service_client::StoreServiceClient, tls::ClientTls};
 
 /// A client of the store service that sends the key with each call.
 pub(crate) type Client = StoreServiceClient<InterceptedService<Channel, Bearer>>;
@@ -45,12 +45,17 @@ pub(crate) enum ConnectError {
     },
 }
 
-/// Connects to the store at `url`: `http://HOST:PORT`, `HOST:PORT`, or `https://…` by the system's certificates.
+/// Connects to the store at `url`: `http://HOST:PORT`, `HOST:PORT`, or `https://…`, where `tls` says
+/// whom to trust and what to show.
 ///
 /// # Errors
 /// When the URL is none, or when nobody answers within five seconds.
-pub(crate) async fn connect(url: &str, key: Option<&Secret>) -> Result<Client, ConnectError> {
-    let endpoint = endpoint(url)?;
+pub(crate) async fn connect(
+    url: &str,
+    key: Option<&Secret>,
+    tls: &ClientTls,
+) -> Result<Client, ConnectError> {
+    let endpoint = endpoint(url, tls)?;
     let bearer = Bearer::new(key).ok_or(ConnectError::Key)?;
     let channel = endpoint
         .connect()
@@ -63,7 +68,7 @@ pub(crate) async fn connect(url: &str, key: Option<&Secret>) -> Result<Client, C
 ///
 /// # Errors
 /// The URL is none.
-pub(crate) fn endpoint(url: &str) -> Result<Endpoint, ConnectError> {
+pub(crate) fn endpoint(url: &str, tls: &ClientTls) -> Result<Endpoint, ConnectError> {
     let bad = || ConnectError::Url { url: url.to_owned() };
     let full = if url.contains("://") { url.to_owned() } else { format!("http://{url}") };
     let parsed = url::Url::parse(&full).map_err(|_| bad())?;
@@ -72,11 +77,23 @@ pub(crate) fn endpoint(url: &str) -> Result<Endpoint, ConnectError> {
     }
     let mut endpoint = Endpoint::from_shared(full).map_err(|_| bad())?;
     if parsed.scheme() == "https" {
-        endpoint = endpoint.tls_config(ClientTlsConfig::new().with_native_roots()).map_err(|_| bad())?;
+        endpoint = endpoint.tls_config(tls_config(tls)).map_err(|_| bad())?;
     }
     Ok(endpoint
         .connect_timeout(CONNECT_TIMEOUT)
         .tcp_nodelay(true)
         .http2_keep_alive_interval(Duration::from_secs(10))
         .keep_alive_timeout(Duration::from_secs(10)))
+}
+
+fn tls_config(tls: &ClientTls) -> ClientTlsConfig {
+    let config = ClientTlsConfig::new();
+    let config = match tls.authorities_pem() {
+        Some(pem) => config.ca_certificate(Certificate::from_pem(pem)),
+        None => config.with_native_roots(),
+    };
+    match tls.identity_pem() {
+        Some((chain, key)) => config.identity(Identity::from_pem(chain, key)),
+        None => config,
+    }
 }

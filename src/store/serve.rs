@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tonic::transport::{Server, server::TcpIncoming};
+use tonic::transport::Server;
 
 use super::{Store, grpc};
 use crate::{
     catalog::Secret,
+    listener::Listener,
     proto::{ERROR_RESETS, ServeError, reflection, store::v1::store_service_server::SERVICE_NAME},
 };
 
@@ -20,7 +20,7 @@ const KEEPALIVE: Duration = Duration::from_secs(20);
 /// # Errors
 /// The transport fails.
 pub(crate) async fn serve(
-    listener: TcpListener,
+    listener: Listener,
     store: Store,
     key: Option<Secret>,
     stop: CancellationToken,
@@ -35,10 +35,7 @@ pub(crate) async fn serve(
         .add_service(reflection(SERVICE_NAME).build_v1()?)
         .add_service(reflection(SERVICE_NAME).build_v1alpha()?)
         .add_service(grpc::service(store, key, streams.clone()))
-        .serve_with_incoming_shutdown(
-            TcpIncoming::from(listener).with_nodelay(Some(true)),
-            stop.cancelled_owned(),
-        )
+        .serve_with_incoming_shutdown(listener.incoming(), stop.cancelled_owned())
         .await?;
     streams.close();
     streams.wait().await;

@@ -23,6 +23,7 @@ use crate::{
         Answer, AppendRequest, AppendResponse, Channel, Claim, Confidence, Identity, Kind,
         ListResponsesRequest, Record, Response, Subject, answer::Value,
     },
+    tls::ClientTls,
 };
 
 /// When the manual clocks of these tests stand.
@@ -53,7 +54,7 @@ impl Running {
         let server = Server::builder().add_service(service(store.clone(), key.clone(), TaskTracker::new()));
         let stopped = stop.clone().cancelled_owned();
         tasks.spawn(server.serve_with_incoming_shutdown(TcpListenerStream::new(listener), stopped));
-        let client = connect(&url, key.as_ref()).await.unwrap();
+        let client = connect(&url, key.as_ref(), &ClientTls::default()).await.unwrap();
         Self { client, url, clock, store, stop, tasks, dir }
     }
 
@@ -69,7 +70,7 @@ impl Running {
 
     /// How a command reaches it.
     pub(crate) fn access(&self) -> StoreAccess {
-        StoreAccess { url: self.url.clone(), key: None }
+        StoreAccess { url: self.url.clone(), key: None, tls: ClientTls::default() }
     }
 
     /// Sends one batch and waits for its commit.
@@ -133,7 +134,7 @@ async fn without_the_right_key_nothing_is_told() {
     store.append(vec![record()]).await;
     assert_eq!(store.responses().await.len(), 1);
     for wrong in [None, Some(Secret::new("open sesam")), Some(Secret::new(""))] {
-        let mut client = connect(&store.url, wrong.as_ref()).await.unwrap();
+        let mut client = connect(&store.url, wrong.as_ref(), &ClientTls::default()).await.unwrap();
         let refused = client.list_responses(ListResponsesRequest::default()).await.unwrap_err();
         assert_eq!(refused.code(), Code::Unauthenticated, "{wrong:?}");
     }

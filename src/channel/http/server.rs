@@ -1,4 +1,4 @@
-//! The listener: a bounded number of connections, a bounded time for each head.
+//! The server: HTTP/1.1 and HTTP/2 on the listener's connections, a bounded time for each head.
 
 use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -7,30 +7,25 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::{conn::auto, graceful::GracefulShutdown},
 };
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
-};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{Reply, Request, routes, source::Proxies};
-use crate::channel::Edge;
-
-/// A pause after a failed accept (no file descriptors left, for one), so that it does not spin.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+use crate::{
+    channel::Edge,
+    listener::{Connection, Listener},
+};
 
 /// Serves until told to stop; then lets the requests in flight finish, as long as `drain` allows.
-pub(crate) async fn serve(listener: TcpListener, edge: Edge, stop: CancellationToken, drain: Duration) {
+pub(crate) async fn serve(listener: Listener, edge: Edge, stop: CancellationToken, drain: Duration) {
     let server = Arc::new(Server::new(edge));
     let graceful = GracefulShutdown::new();
     let connections = TaskTracker::new();
     loop {
-        let accepted = tokio::select! {
+        let (connection, peer) = tokio::select! {
             () = stop.cancelled() => break,
-            accepted = server.accept(&listener) => accepted,
+            accepted = listener.accept() => accepted,
         };
-        let Some((stream, peer, place)) = accepted else { continue };
-        connections.spawn(Arc::clone(&server).connection(stream, peer, place, &graceful));
+        connections.spawn(Arc::clone(&server).serve(connection, peer, &graceful));
     }
     drop(listener);
     if tokio::time::timeout(drain, graceful.shutdown()).await.is_err() {
@@ -41,7 +36,6 @@ pub(crate) async fn serve(listener: TcpListener, edge: Edge, stop: CancellationT
 struct Server {
     edge: Edge,
     proxies: Proxies,
-    places: Arc<Semaphore>,
     http: auto::Builder<TokioExecutor>,
 }
 
@@ -59,32 +53,13 @@ impl Server {
             .max_header_list_size(u32::try_from(bounds.head_bytes).unwrap_or(u32::MAX))
             .max_concurrent_streams(256)
             .keep_alive_interval(Some(Duration::from_secs(30)));
-        Self {
-            proxies: Proxies::new(edge.settings.trusted_proxies.clone()),
-            places: Arc::new(Semaphore::new(bounds.connections)),
-            http,
-            edge,
-        }
+        Self { proxies: Proxies::new(edge.settings.trusted_proxies.clone()), http, edge }
     }
 
-    /// Waits for a place first: what is over the bound waits in the kernel's queue.
-    async fn accept(&self, listener: &TcpListener) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-        let place = Arc::clone(&self.places).acquire_owned().await.ok()?;
-        match listener.accept().await {
-            Ok((stream, peer)) => Some((stream, peer, place)),
-            Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-                None
-            }
-        }
-    }
-
-    fn connection(
+    fn serve(
         self: Arc<Self>,
-        stream: TcpStream,
+        connection: Connection,
         peer: SocketAddr,
-        place: OwnedSemaphorePermit,
         graceful: &GracefulShutdown,
     ) -> impl Future<Output = ()> + use<> {
         let server = Arc::clone(&self);
@@ -95,14 +70,9 @@ impl Server {
             let server = Arc::clone(&server);
             async move { Ok::<_, Infallible>(server.answer(request, peer).await) }
         });
-        let nodelay = stream.set_nodelay(true);
-        let connection = self.http.serve_connection(TokioIo::new(stream), service).into_owned();
+        let connection = self.http.serve_connection(TokioIo::new(connection), service).into_owned();
         let watched = graceful.watch(connection);
         async move {
-            let _place = place;
-            if let Err(error) = nodelay {
-                tracing::debug!(%error, "TCP_NODELAY could not be set");
-            }
             tokio::select! {
                 () = silence => {}
                 ended = watched => if let Err(error) = ended {
@@ -118,7 +88,7 @@ impl Server {
     }
 }
 
-/// Ends when a connection has not sent the head of its first request in time. The protocol's own timer starts only once
+/// Ends when a connection has not sent the head of its first request in time, TLS handshake included. The protocol's own timer starts only once
 /// it is known which protocol is spoken.
 async fn silent(spoken: CancellationToken, header_timeout: Duration) {
     if tokio::time::timeout(header_timeout, spoken.cancelled()).await.is_ok() {

@@ -4,6 +4,7 @@ use super::*;
 use crate::{
     proto::store::v1::Record,
     store::tests::{Running, record_of},
+    tls::ClientTls,
 };
 
 fn key() -> IdentityKey {
@@ -42,7 +43,7 @@ async fn a_person_is_forgotten_under_each_of_their_names() {
 
 #[tokio::test]
 async fn what_names_nobody_is_refused_before_the_store_is_asked() {
-    let nowhere = StoreAccess { url: "http://127.0.0.1:1".into(), key: None };
+    let nowhere = StoreAccess { url: "http://127.0.0.1:1".into(), key: None, tls: ClientTls::default() };
     for bad in ["crm-0815", "ref:", "ref:a b", "email:ann", "phone:0446681800", "phone:+266696687"] {
         let args = EraseArgs { respondent: bad.to_owned(), store: StoreArgs::default() };
         let error = run(&args, &nowhere, &key(), &mut Vec::new()).await.unwrap_err();

@@ -4,6 +4,7 @@ use super::*;
 use crate::{
     proto::store::v1::{Answer, Channel, Kind, Record, answer::Value},
     store::tests::{NOW, Running, nps, record_of},
+    tls::ClientTls,
 };
 
 async fn store() -> Running {
@@ -88,11 +89,11 @@ async fn a_store_that_is_not_there_is_told_from_a_wrong_question() {
     let store = store().await;
     let wrong = printed(&store, &args(&["weekday"], Format::Table)).await.unwrap_err();
     assert!(!wrong.downcast_ref::<StoreFailure>().unwrap().is_unavailable(), "{wrong}");
-    let nowhere = StoreAccess { url: "http://127.0.0.1:1".into(), key: None };
+    let nowhere = StoreAccess { url: "http://127.0.0.1:1".into(), key: None, tls: ClientTls::default() };
     let error =
         run(&args(&[], Format::Table), &nowhere, &Clock::manual(NOW), &mut Vec::new()).await.unwrap_err();
     assert!(error.downcast_ref::<StoreFailure>().unwrap().is_unavailable(), "{error}");
-    let no_url = StoreAccess { url: "ftp://127.0.0.1".into(), key: None };
+    let no_url = StoreAccess { url: "ftp://127.0.0.1".into(), key: None, tls: ClientTls::default() };
     let error =
         run(&args(&[], Format::Table), &no_url, &Clock::manual(NOW), &mut Vec::new()).await.unwrap_err();
     assert!(!error.downcast_ref::<StoreFailure>().unwrap().is_unavailable(), "{error}");
@@ -113,6 +114,7 @@ fn the_command_line_is_read() {
     let report = Line::parse_from(line).report;
     assert_eq!(report.by, ["channel", "attribute:plan"]);
     assert_eq!((report.format, report.tz.as_str()), (Format::Csv, "UTC"));
-    assert_eq!(report.store.access("http://other", None).url, "http://127.0.0.1:1");
-    assert_eq!(Line::parse_from(["report"]).report.store.access("http://other", None).url, "http://other");
+    let other = StoreAccess { url: "http://other".into(), key: None, tls: ClientTls::default() };
+    assert_eq!(report.store.access(other.clone()).url, "http://127.0.0.1:1");
+    assert_eq!(Line::parse_from(["report"]).report.store.access(other).url, "http://other");
 }

@@ -39,19 +39,20 @@ fn nothing_that_is_loaded_prints_a_secret() {
 #[test]
 fn sample_secrets_keep_every_listener_on_loopback() {
     for listener in ["HTTP", "GRPC", "ADMIN"] {
-        let name = format!("VOXGATE_{listener}_LISTEN");
-        let problem = only_problem(sample_with_env(&[(&name, "0.0.0.0:0")]));
+        let [name, plain] = ["LISTEN", "PLAIN"].map(|key| format!("VOXGATE_{listener}_{key}"));
+        let problem = only_problem(sample_with_env(&[(&name, "0.0.0.0:0"), (&plain, "true")]));
         assert!(problem.contains("sample secrets"), "{problem}");
         sample_with_env(&[(&name, "[::1]:0")]).unwrap();
     }
 }
 
 #[test]
-fn a_store_off_loopback_needs_a_key() {
+fn a_store_off_loopback_needs_a_key_or_mutual_tls() {
     let open = ("VOXGATE_STORE_LISTEN", "0.0.0.0:0");
     let says = |env: &[(&str, &str)]| sample_with_env(env).unwrap_err().to_string();
     assert!(says(&[open]).contains("the store has no key"));
     assert!(!says(&[open, ("VOXGATE_STORE_KEY", "k")]).contains("the store has no key"));
+    assert!(!says(&[open, ("VOXGATE_STORE_TLS_CLIENT_CA", "ca.pem")]).contains("the store has no key"));
 }
 
 #[test]

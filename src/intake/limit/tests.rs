@@ -5,6 +5,7 @@ use crate::{
     clock::Timestamp,
     config::settings::{self, RedisMode},
     intake::claim::server::Server,
+    tls::ClientTls,
 };
 
 const WINDOW: Duration = Duration::from_hours(1);
@@ -54,6 +55,7 @@ impl Gateway {
             timeout: Duration::from_millis(500),
             breaker_failures: 3,
             breaker_probe: Duration::from_millis(50),
+            tls: ClientTls::default(),
         };
         let claims = settings::Claims { answers_per_day: 1000, embedded: 1 };
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());

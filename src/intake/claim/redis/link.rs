@@ -15,9 +15,7 @@ use std::{
 };
 
 use arc_swap::ArcSwapOption;
-use redis::{
-    Cmd, ConnectionInfo, ErrorKind, FromRedisValue, Pipeline, RedisError, RedisResult, ServerErrorKind, Value,
-};
+use redis::{Cmd, ErrorKind, FromRedisValue, Pipeline, RedisError, RedisResult, ServerErrorKind, Value};
 use tokio::{
     sync::Semaphore,
     time::{Instant, timeout, timeout_at},
@@ -26,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     ConnectError,
-    wire::{self, Watch, Wire},
+    wire::{self, Servers, Watch, Wire},
 };
 use crate::{
     clock::{Clock, Timestamp},
@@ -54,7 +52,7 @@ pub(super) struct Live {
 
 /// The way to Redis.
 pub(super) struct Link {
-    servers: Vec<ConnectionInfo>,
+    servers: Servers,
     settings: settings::Redis,
     fingerprint: String,
     clock: Clock,
@@ -75,7 +73,7 @@ impl Link {
         clock: Clock,
     ) -> Result<Self, ConnectError> {
         Ok(Self {
-            servers: wire::servers(&settings.urls).map_err(ConnectError::Url)?,
+            servers: Servers::read(&settings.urls, &settings.tls).map_err(ConnectError::Url)?,
             settings: settings.clone(),
             fingerprint: fingerprint.to_owned(),
             clock,

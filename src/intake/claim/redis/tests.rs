@@ -15,6 +15,7 @@ use crate::{
     intake::claim::{ClaimedAnswer, Claims, Place},
     outcome::Value as Answer,
     survey::Confidence,
+    tls::ClientTls,
 };
 
 const WINDOW: Duration = Duration::from_hours(24 * 14);
@@ -39,6 +40,7 @@ fn settings(urls: Vec<String>) -> settings::Redis {
         timeout: TIMEOUT,
         breaker_failures: 3,
         breaker_probe: Duration::from_millis(50),
+        tls: ClientTls::default(),
     }
 }
 

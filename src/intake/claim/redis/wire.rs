@@ -10,8 +10,9 @@ use std::{
 };
 
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, ConnectionInfo, ErrorKind, FromRedisValue, IntoConnectionInfo,
-    Pipeline, ProtocolVersion, PushInfo, PushKind, RedisError, RedisResult, Value,
+    AsyncConnectionConfig, Client, ClientTlsConfig, Cmd, ConnectionInfo, ErrorKind, FromRedisValue,
+    IntoConnectionInfo, Pipeline, ProtocolVersion, PushInfo, PushKind, RedisError, RedisResult,
+    TlsCertificates, Value,
     aio::{ConnectionLike, MultiplexedConnection, SendError},
     cluster::ClusterClientBuilder,
     cluster_async::ClusterConnection,
@@ -20,7 +21,7 @@ use redis::{
 
 use tokio_util::sync::CancellationToken;
 
-use crate::{clock::Clock, config::settings::RedisMode};
+use crate::{clock::Clock, config::settings::RedisMode, tls::ClientTls};
 
 /// Commands that wait to be written; a decoded batch fits.
 const PIPELINE_COMMANDS: usize = 512;
@@ -78,15 +79,32 @@ fn epoch_in(info: &str) -> Option<u64> {
     info.lines().find_map(|line| line.strip_prefix("cluster_my_epoch:")?.trim().parse().ok())
 }
 
-/// Reads the URLs; all speak RESP3, whose pushes tell when a connection is lost.
-pub(super) fn servers(urls: &[String]) -> RedisResult<Vec<ConnectionInfo>> {
-    urls.iter()
-        .map(|url| {
+/// The servers that are named, and what their `rediss://` connections are made with.
+pub(super) struct Servers {
+    named: Vec<ConnectionInfo>,
+    /// None: as every client does it.
+    tls: Option<TlsCertificates>,
+}
+
+impl Servers {
+    /// Reads the URLs; all speak RESP3, whose pushes tell when a connection is lost.
+    pub(super) fn read(urls: &[String], tls: &ClientTls) -> RedisResult<Self> {
+        let server = |url: &String| {
             let info = url.as_str().into_connection_info()?;
             let redis = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
             Ok(info.set_redis_settings(redis))
-        })
-        .collect()
+        };
+        let named: RedisResult<_> = urls.iter().map(server).collect();
+        Ok(Self { named: named?, tls: tls.is_set().then(|| certificates(tls)) })
+    }
+}
+
+fn certificates(tls: &ClientTls) -> TlsCertificates {
+    let client_tls = tls.identity_pem().map(|(chain, key)| ClientTlsConfig {
+        client_cert: chain.as_bytes().to_vec(),
+        client_key: key.as_bytes().to_vec(),
+    });
+    TlsCertificates { client_tls, root_cert: tls.authorities_pem().map(|pem| pem.as_bytes().to_vec()) }
 }
 
 /// What is told when a connection is lost.
@@ -116,7 +134,7 @@ impl Watch {
 
 /// Connects to the server, or to the cluster.
 pub(super) async fn connect(
-    servers: &[ConnectionInfo],
+    servers: &Servers,
     mode: RedisMode,
     patience: Duration,
     watch: &Watch,
@@ -135,7 +153,7 @@ pub(super) async fn connect(
     }
 }
 
-async fn is_cluster(servers: &[ConnectionInfo], patience: Duration) -> RedisResult<bool> {
+async fn is_cluster(servers: &Servers, patience: Duration) -> RedisResult<bool> {
     let mut server = single(servers, configured(patience)).await?;
     let info = server.one(redis::cmd("INFO").arg("cluster")).await?;
     Ok(String::from_redis_value(info)?.contains("cluster_enabled:1"))
@@ -149,10 +167,13 @@ fn configured(patience: Duration) -> AsyncConnectionConfig {
 }
 
 /// The first server that can be connected to.
-async fn single(servers: &[ConnectionInfo], config: AsyncConnectionConfig) -> RedisResult<Wire> {
+async fn single(servers: &Servers, config: AsyncConnectionConfig) -> RedisResult<Wire> {
     let mut failed = Err(RedisError::from((ErrorKind::InvalidClientConfig, "there is no URL")));
-    for server in servers {
-        let client = Client::open(server.clone())?;
+    for server in &servers.named {
+        let client = match &servers.tls {
+            Some(tls) => Client::build_with_tls(server.clone(), tls.clone())?,
+            None => Client::open(server.clone())?,
+        };
         match client.get_multiplexed_async_connection_with_config(&config).await {
             Ok(wire) => return Ok(Wire::Single(wire)),
             Err(error) => failed = Err(error),
@@ -162,11 +183,16 @@ async fn single(servers: &[ConnectionInfo], config: AsyncConnectionConfig) -> Re
 }
 
 async fn cluster(
-    servers: &[ConnectionInfo],
+    servers: &Servers,
     patience: Duration,
     lost: impl Fn() + Send + Sync + 'static,
 ) -> RedisResult<Wire> {
-    let client = ClusterClientBuilder::new(servers.iter().cloned())
+    let builder = ClusterClientBuilder::new(servers.named.iter().cloned());
+    let builder = match &servers.tls {
+        Some(tls) => builder.certs(tls.clone()),
+        None => builder,
+    };
+    let client = builder
         .use_protocol(ProtocolVersion::RESP3)
         .connection_timeout(patience)
         .response_timeout(patience)
@@ -223,13 +249,13 @@ mod tests {
     fn urls_may_ask_for_tls_and_name_a_user() {
         let urls =
             ["redis://127.0.0.1:6379", "rediss://gateway:s3cret@redis.example:6380/2"].map(str::to_owned);
-        let servers = servers(&urls).unwrap();
+        let servers = Servers::read(&urls, &ClientTls::default()).unwrap().named;
         let tls = &servers[1];
         assert!(matches!(tls.addr(), redis::ConnectionAddr::TcpTls { port: 6380, insecure: false, .. }));
         assert_eq!((tls.redis_settings().username(), tls.redis_settings().db()), (Some("gateway"), 2));
         assert!(servers.iter().all(|server| server.redis_settings().protocol() == ProtocolVersion::RESP3));
         for bad in ["redis.example:6379", "http://redis.example"] {
-            assert!(super::servers(&[bad.to_owned()]).is_err(), "{bad}");
+            assert!(Servers::read(&[bad.to_owned()], &ClientTls::default()).is_err(), "{bad}");
         }
     }
 

@@ -1,0 +1,85 @@
+//! Where connections come from: a bounded number of them, plain or over TLS.
+//!
+//! Takes a TCP listener.
+//! Gives [`Connection`]s, one for each client; a TLS handshake is made by whoever reads first, so that accepting never
+//! waits for one.
+//! Refuses a client that greets too late, or not in TLS where TLS is spoken.
+//! Bounds connections (more wait in the kernel's queue) and, where the protocol has no bound of its own, the time until
+//! a client has greeted, handshake included.
+
+mod connection;
+
+pub(crate) use self::connection::Connection;
+
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+
+use futures_util::{Stream, stream};
+use tokio::{net::TcpListener, sync::Semaphore};
+
+use self::connection::Greeting;
+use crate::tls::LiveServerTls;
+
+/// A pause after a failed accept (no file descriptors left, for one), so that it does not spin.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// What a listener holds its clients to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    /// Connections at once.
+    pub connections: usize,
+    /// So many bytes must have come by then; none where the server above has a bound of its own.
+    pub greeting: Option<(usize, Duration)>,
+}
+
+/// A TCP listener and what its connections are made of.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    tcp: TcpListener,
+    places: Arc<Semaphore>,
+    greeting: Option<(usize, Duration)>,
+    tls: LiveServerTls,
+}
+
+impl Listener {
+    /// Takes a bound socket over.
+    pub(crate) fn new(tcp: TcpListener, bounds: Bounds, tls: LiveServerTls) -> Self {
+        let Bounds { connections, greeting } = bounds;
+        Self { tcp, places: Arc::new(Semaphore::new(connections)), greeting, tls }
+    }
+
+    /// The next connection, and where it comes from. Waits for a place first: what is over the bound waits in the
+    /// kernel's queue.
+    pub(crate) async fn accept(&self) -> (Connection, SocketAddr) {
+        loop {
+            if let Some(accepted) = self.try_accept().await {
+                return accepted;
+            }
+        }
+    }
+
+    async fn try_accept(&self) -> Option<(Connection, SocketAddr)> {
+        // Nobody closes the semaphore.
+        let place = Arc::clone(&self.places).acquire_owned().await.ok()?;
+        let (stream, peer) = match self.tcp.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                return None;
+            }
+        };
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY could not be set");
+        }
+        let greeting = self.greeting.map(|(bytes, time)| Greeting::new(bytes, time));
+        Some((Connection::new(stream, self.tls.load(), greeting, place), peer))
+    }
+
+    /// All connections, one after the other, for a server that takes them so. It never ends and never fails.
+    pub(crate) fn incoming(self) -> impl Stream<Item = Result<Connection, Infallible>> {
+        stream::unfold(self, async |listener| {
+            let (connection, _) = listener.accept().await;
+            Some((Ok(connection), listener))
+        })
+    }
+}
