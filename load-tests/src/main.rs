@@ -9,10 +9,13 @@ mod scenario;
 mod identity;
 mod load;
 
+mod config;
 mod cores;
 mod process;
 mod redis;
 mod system;
+
+mod chaos;
 
 mod claims;
 mod disk;
@@ -36,6 +39,8 @@ struct Arguments {
 enum Command {
     /// Runs all scenarios, prints the table, writes the figures.
     Bench(Plan),
+    /// Runs faults while answers come in, and holds what was acknowledged to what is stored.
+    Chaos(chaos::Plan),
     /// The floor: answers 202 to every request. Started by `bench`.
     Floor,
 }
@@ -85,6 +90,7 @@ pub(crate) struct Plan {
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Bench(plan) => bench::run(&plan),
+        Command::Chaos(plan) => chaos::run(&plan),
         Command::Floor => floor::run(),
     };
     match result {

@@ -1,14 +1,14 @@
-//! Processes that a bench starts, and ends with itself.
+//! Processes that a run starts, and ends with itself.
 
 use std::{
     fs::{self, File},
     net::SocketAddr,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use serde_json::Value;
 
 /// How long anything may take to come up or to settle.
@@ -16,6 +16,39 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(120);
 
 /// Between two looks at something that is waited for.
 pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// How a program is started.
+#[derive(Clone, Debug)]
+pub(crate) struct Launch {
+    pub(crate) program: PathBuf,
+    pub(crate) arguments: Vec<String>,
+    /// Precedes the program. It has to become it (`exec`), so that its process id is the program's.
+    pub(crate) wrapper: Vec<String>,
+    pub(crate) environment: Vec<(String, String)>,
+    /// Where what it says goes.
+    pub(crate) log: PathBuf,
+}
+
+impl Launch {
+    /// Starts it.
+    pub(crate) fn start(&self) -> anyhow::Result<Process> {
+        let mut command = match self.wrapper.split_first() {
+            None => Command::new(&self.program),
+            Some((wrapper, arguments)) => {
+                let mut command = Command::new(wrapper);
+                command.args(arguments).arg(&self.program);
+                command
+            }
+        };
+        let log = &self.log;
+        let out = File::create(log).with_context(|| format!("{} cannot be written", log.display()))?;
+        command.args(&self.arguments).envs(self.environment.iter().cloned());
+        command.stdin(Stdio::null()).stderr(out.try_clone()?).stdout(out);
+        let child =
+            command.spawn().with_context(|| format!("{} cannot be started", self.program.display()))?;
+        Ok(Process { child, log: log.clone() })
+    }
+}
 
 /// A running process; killed when dropped.
 #[derive(Debug)]
@@ -32,22 +65,44 @@ impl Process {
         core: &str,
         log: PathBuf,
     ) -> anyhow::Result<Self> {
-        let mut command = if core.is_empty() {
-            Command::new(program)
-        } else {
-            let mut pinned = Command::new("taskset");
-            pinned.args(["-c", core]).arg(program);
-            pinned
-        };
-        let out = File::create(&log).with_context(|| format!("{} cannot be written", log.display()))?;
-        command.args(arguments).stdin(Stdio::null()).stderr(out.try_clone()?).stdout(out);
-        let child = command.spawn().with_context(|| format!("{} cannot be started", program.display()))?;
-        Ok(Self { child, log })
+        // taskset becomes the program that it starts.
+        let wrapper = if core.is_empty() { Vec::new() } else { vec!["taskset", "-c", core] };
+        let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        let (program, arguments, wrapper) = (program.to_owned(), owned(arguments), owned(&wrapper));
+        Launch { program, arguments, wrapper, environment: Vec::new(), log }.start()
     }
 
-    /// Its process id. taskset becomes the program that it starts, so this is the program's own.
+    /// Its process id.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Sends a signal by its name, `TERM`, `STOP`, `CONT`, `HUP`.
+    pub(crate) fn signal(&self, name: &str) -> anyhow::Result<()> {
+        let sent = Command::new("sh").args(["-c", &format!("kill -{name} {}", self.pid())]).status()?;
+        ensure!(sent.success(), "SIG{name} cannot be sent to process {}", self.pid());
+        Ok(())
+    }
+
+    /// SIGKILL, and waits for the end. One that has already ended is as good.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Errors
+    /// It still runs.
+    pub(crate) async fn ended(&mut self, within: Duration) -> anyhow::Result<ExitStatus> {
+        let started = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(status);
+            }
+            ensure!(started.elapsed() < within, "a process did not end within {within:?}");
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
     }
 
     /// Waits for the address that a listener logs once it accepts.
@@ -73,7 +128,7 @@ impl Process {
             None => Ok(()),
             Some(status) => {
                 let log = fs::read_to_string(&self.log).unwrap_or_default();
-                bail!("a process of the bench ended, {status}:\n{log}")
+                bail!("a process ended, {status}:\n{log}")
             }
         }
     }
@@ -81,9 +136,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Already ended is as good.
-        self.child.kill().ok();
-        self.child.wait().ok();
+        self.kill();
     }
 }
 

@@ -3,13 +3,14 @@
 use std::{
     io::{Read as _, Write as _},
     net::{SocketAddr, TcpListener, TcpStream},
-    path::Path,
+    path::{Path, PathBuf},
+    process::Command,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 
-use crate::process::{DEADLINE, LOOK_EVERY, Process};
+use crate::process::{DEADLINE, LOOK_EVERY, Launch, Process};
 
 /// Tries to find a port that nobody else takes in between.
 const TRIES: u32 = 20;
@@ -19,43 +20,98 @@ const TRIES: u32 = 20;
 pub(crate) struct Redis {
     process: Process,
     address: SocketAddr,
+    launch: Launch,
 }
 
 impl Redis {
-    /// Starts one whose log lies in `dir`.
+    /// Starts one on any port, whose log lies in `dir`.
     pub(crate) async fn start(dir: &Path, core: &str) -> anyhow::Result<Self> {
         for _ in 0..TRIES {
             let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-            let port = address.port().to_string();
-            let dir_name = dir.display().to_string();
-            let arguments = [
-                "--port",
-                &port,
-                "--bind",
-                "127.0.0.1",
-                "--save",
-                "",
-                "--appendonly",
-                "no",
-                "--dir",
-                &dir_name,
-            ];
-            let process = Process::start(Path::new("redis-server"), &arguments, core, dir.join("redis.log"))
-                .context("redis-server is needed: `make tools` installs it")?;
-            let mut redis = Self { process, address };
-            if redis.came_up().await? {
+            if let Some(redis) = Self::start_at(address, dir, core, &[]).await? {
                 return Ok(redis);
             }
         }
         bail!("no free port for a redis-server in {TRIES} tries")
     }
 
+    /// Starts one at an address; none when somebody else has the port. `more` are settings, as on the command line.
+    pub(crate) async fn start_at(
+        address: SocketAddr,
+        dir: &Path,
+        core: &str,
+        more: &[&str],
+    ) -> anyhow::Result<Option<Self>> {
+        let (port, dir_name) = (address.port().to_string(), dir.display().to_string());
+        let ours =
+            ["--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", &dir_name];
+        let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        let launch = Launch {
+            program: PathBuf::from("redis-server"),
+            arguments: owned(&[&ours[..], more].concat()),
+            wrapper: if core.is_empty() { Vec::new() } else { owned(&["taskset", "-c", core]) },
+            environment: Vec::new(),
+            log: dir.join(format!("redis-{port}.log")),
+        };
+        let process = launch.start().context("redis-server is needed: `make tools` installs it")?;
+        let mut redis = Self { process, address, launch };
+        Ok(redis.came_up().await?.then_some(redis))
+    }
+
     pub(crate) fn url(&self) -> String {
         format!("redis://{}", self.address)
     }
 
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.process.pid()
+    }
+
+    /// SIGKILL; its data is gone.
+    pub(crate) fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Starts an empty one on the same port; kills the one that runs.
+    ///
+    /// # Errors
+    /// It does not come up.
+    pub(crate) async fn come_back(&mut self) -> anyhow::Result<()> {
+        self.kill();
+        self.process = self.launch.start()?;
+        ensure!(self.came_up().await?, "redis-server does not come back on {}", self.address);
+        Ok(())
+    }
+
+    /// SIGSTOP: it keeps its connections and answers nothing.
+    pub(crate) fn freeze(&self) -> anyhow::Result<()> {
+        self.process.signal("STOP")
+    }
+
+    /// SIGCONT.
+    pub(crate) fn thaw(&self) -> anyhow::Result<()> {
+        self.process.signal("CONT")
+    }
+
+    /// What `redis-cli` prints.
+    ///
+    /// # Errors
+    /// It fails; the error says what it printed.
+    pub(crate) fn cli(&self, arguments: &[&str]) -> anyhow::Result<String> {
+        let mut command = Command::new("redis-cli");
+        command.args(["-e", "-p", &self.address.port().to_string()]).args(arguments);
+        let asked = command.output().context("redis-cli is needed: `make tools` installs it")?;
+        let said = String::from_utf8_lossy(&asked.stdout).into_owned();
+        ensure!(
+            asked.status.success(),
+            "redis-cli {arguments:?}: {said}{}",
+            String::from_utf8_lossy(&asked.stderr)
+        );
+        Ok(said)
     }
 
     /// All memory that it holds for its data and itself, bytes.

@@ -209,9 +209,9 @@ impl Run<'_> {
         let mut tokens = Vec::new();
         while (tokens.len() as u64) < self.bench.plan.links {
             let order = identity::links_order(&self.link_numbers, LINKS_AN_ORDER.min(self.bench.plan.links));
-            let (status, body) = connection.exchange(&order).await?;
-            ensure!(status == 201, "links were refused: {}", String::from_utf8_lossy(body));
-            let made: Vec<Link> = serde_json::from_slice(body)?;
+            let reply = connection.exchange(&order).await?;
+            ensure!(reply.status == 201, "links were refused: {}", String::from_utf8_lossy(reply.body));
+            let made: Vec<Link> = serde_json::from_slice(reply.body)?;
             tokens.extend(made.into_iter().map(|link| link.token));
         }
         Ok(tokens)

@@ -1,11 +1,6 @@
 //! The whole job: a gateway with Redis and fsync, a store in a process of its own, all empty at start.
 
-use std::{
-    fs,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    time::Instant,
-};
+use std::{fs, net::SocketAddr, path::PathBuf, time::Instant};
 
 use anyhow::{Context as _, bail, ensure};
 use serde::Deserialize;
@@ -14,6 +9,7 @@ use voxgate::proto::store::v1::{SummarizeRequest, store_service_client::StoreSer
 
 use crate::{
     Plan,
+    config::ConfigDir,
     cores::{Cores, CpuClock},
     identity,
     load::Connection,
@@ -75,9 +71,10 @@ impl System {
     ) -> anyhow::Result<Self> {
         let dir = plan.work.join(name);
         fs::create_dir(&dir).with_context(|| format!("{} cannot be made", dir.display()))?;
-        let config = configure(plan, &dir, answers_per_day)?;
+        let config = ConfigDir::copy(&plan.config, &dir.join("config"))?;
+        config.set("gateway.toml", "redis.expected_answers_per_day", i64::try_from(answers_per_day)?)?;
         let redis = Redis::start(&dir, &cores.others).await?;
-        let (config, data) = (config.display().to_string(), dir.join("data").display().to_string());
+        let (config, data) = (config.path().display().to_string(), dir.join("data").display().to_string());
         let common = ["serve", "--config", &config, "--admin", "127.0.0.1:0"];
         let store_data = dir.join("store").display().to_string();
         let of_store = ["--role", "store", "--store", "127.0.0.1:0", "--data", &store_data];
@@ -149,46 +146,7 @@ impl System {
 }
 
 async fn books(admin: &mut Connection) -> anyhow::Result<Books> {
-    let (status, body) = admin.exchange(&identity::get("/ledger")).await?;
-    ensure!(status == 200, "/ledger answered {status}");
-    Ok(serde_json::from_slice(body)?)
-}
-
-/// A copy of the sample configuration whose quotas one program and one address cannot use up.
-fn configure(plan: &Plan, dir: &Path, answers_per_day: u64) -> anyhow::Result<PathBuf> {
-    let config = dir.join("config");
-    copy(&plan.config, &config)?;
-    let path = config.join("gateway.toml");
-    let mut settings: toml::Table = fs::read_to_string(&path)?.parse()?;
-    set(&mut settings, "limits", "per_address", 1_000_000_000)?;
-    set(&mut settings, "limits", "per_api_key", "1000000000 / 1m")?;
-    set(&mut settings, "redis", "expected_answers_per_day", i64::try_from(answers_per_day)?)?;
-    fs::write(path, toml::to_string(&settings)?)?;
-    Ok(config)
-}
-
-fn set(
-    settings: &mut toml::Table,
-    section: &str,
-    key: &str,
-    value: impl Into<toml::Value>,
-) -> anyhow::Result<()> {
-    let section = settings.entry(section).or_insert_with(|| toml::Table::new().into());
-    let section = section.as_table_mut().context("gateway.toml has a value where a section belongs")?;
-    section.insert(key.to_owned(), value.into());
-    Ok(())
-}
-
-fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
-    fs::create_dir(to)?;
-    for entry in fs::read_dir(from).with_context(|| format!("{} cannot be read", from.display()))? {
-        let entry = entry?;
-        let target = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            copy(&entry.path(), &target)?;
-        } else {
-            fs::copy(entry.path(), target)?;
-        }
-    }
-    Ok(())
+    let reply = admin.exchange(&identity::get("/ledger")).await?;
+    ensure!(reply.status == 200, "/ledger answered {}", reply.status);
+    Ok(serde_json::from_slice(reply.body)?)
 }

@@ -20,10 +20,20 @@ pub(crate) struct Connection {
     read: Vec<u8>,
 }
 
+/// What came back.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reply<'a> {
+    pub(crate) status: u16,
+    /// Whether it says when to come back (Retry-After).
+    pub(crate) says_when: bool,
+    pub(crate) body: &'a [u8],
+}
+
 /// The head of a reply.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Head {
     status: u16,
+    says_when: bool,
     head_bytes: usize,
     body_bytes: usize,
 }
@@ -36,11 +46,17 @@ impl Connection {
         Ok(Self { stream, read: Vec::with_capacity(8192) })
     }
 
-    /// Sends a request and reads the reply whole: its status and its body.
-    pub(crate) async fn exchange(&mut self, request: &[u8]) -> anyhow::Result<(u16, &[u8])> {
+    /// Whether it is open and nothing lies in it: the server may have closed it, or have said so, since it was used.
+    pub(crate) fn is_idle(&self) -> bool {
+        let mut byte = [0];
+        matches!(self.stream.try_read(&mut byte), Err(error) if error.kind() == std::io::ErrorKind::WouldBlock)
+    }
+
+    /// Sends a request and reads the reply whole.
+    pub(crate) async fn exchange(&mut self, request: &[u8]) -> anyhow::Result<Reply<'_>> {
         self.stream.write_all(request).await?;
         self.read.clear();
-        let Head { status, head_bytes, body_bytes } = loop {
+        let Head { status, says_when, head_bytes, body_bytes } = loop {
             self.read_more().await?;
             if let Some(head) = head(&self.read)? {
                 break head;
@@ -50,7 +66,7 @@ impl Connection {
         while self.read.len() < whole {
             self.read_more().await?;
         }
-        Ok((status, self.read.get(head_bytes..whole).unwrap_or_default()))
+        Ok(Reply { status, says_when, body: self.read.get(head_bytes..whole).unwrap_or_default() })
     }
 
     async fn read_more(&mut self) -> anyhow::Result<()> {
@@ -71,10 +87,12 @@ fn head(read: &[u8]) -> anyhow::Result<Option<Head>> {
     let httparse::Status::Complete(head_bytes) = response.parse(read).context("the reply is no HTTP")? else {
         return Ok(None);
     };
-    let length = response.headers.iter().find(|field| field.name.eq_ignore_ascii_case("content-length"));
-    let length = length.context("the reply has no Content-Length, which this load relies on")?;
+    let field = |name: &str| response.headers.iter().find(|field| field.name.eq_ignore_ascii_case(name));
+    let says_when = field("retry-after").is_some();
+    let length =
+        field("content-length").context("the reply has no Content-Length, which this load relies on")?;
     let body_bytes = std::str::from_utf8(length.value)?.parse()?;
-    Ok(Some(Head { status: response.code.unwrap_or(0), head_bytes, body_bytes }))
+    Ok(Some(Head { status: response.code.unwrap_or(0), says_when, head_bytes, body_bytes }))
 }
 
 #[cfg(test)]
@@ -87,7 +105,7 @@ mod tests {
         for cut in 0..reply.len() - 2 {
             assert_eq!(head(&reply[..cut]).unwrap(), None, "{cut}");
         }
-        let whole = Head { status: 201, head_bytes: reply.len() - 2, body_bytes: 2 };
+        let whole = Head { status: 201, says_when: false, head_bytes: reply.len() - 2, body_bytes: 2 };
         assert_eq!(head(reply).unwrap(), Some(whole));
     }
 

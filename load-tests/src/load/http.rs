@@ -44,9 +44,10 @@ pub(crate) async fn over_http(address: SocketAddr, order: &Order) -> anyhow::Res
 async fn ask(mut connection: Connection, order: Order, end: Instant) -> anyhow::Result<u64> {
     let (mut wire, mut body, mut requests) = (Vec::new(), Vec::new(), 0);
     while Instant::now() < end && order.request.write(&mut wire, &mut body) {
-        let (status, reply) = connection.exchange(&wire).await?;
-        if status != order.status {
-            bail!("a reply was {status}, not {}: {}", order.status, String::from_utf8_lossy(reply));
+        let reply = connection.exchange(&wire).await?;
+        if reply.status != order.status {
+            let body = String::from_utf8_lossy(reply.body);
+            bail!("a reply was {}, not {}: {body}", reply.status, order.status);
         }
         requests += 1;
     }

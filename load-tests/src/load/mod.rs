@@ -6,7 +6,7 @@ mod http;
 mod stream;
 
 pub(crate) use self::{
-    connection::Connection,
+    connection::{Connection, Reply},
     http::{Order, over_http},
     stream::{Bound, over_grpc},
 };

@@ -1,0 +1,9 @@
+//! The cases, by theme; a theme's file holds nothing else.
+
+mod gateway;
+
+use super::case::Entry;
+
+/// Every case, in the order run.
+pub(crate) const ALL: &[Entry] =
+    &[Entry { name: "gateway_sigkill", run: |case| Box::pin(gateway::sigkill(case)) }];

@@ -1,0 +1,62 @@
+//! Each chaos case in its short form: real processes, real faults, a few seconds.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use serde_json::Value;
+
+/// A test for each case, of the same name.
+macro_rules! cases {
+    ($($name:ident),* $(,)?) => {
+        const TESTED: &[&str] = &[$(stringify!($name)),*];
+        $(#[test] fn $name() { holds(stringify!($name)); })*
+    };
+}
+
+cases! {
+    gateway_sigkill,
+}
+
+fn chaos(arguments: &[&str]) -> Output {
+    let load_tests = Path::new(env!("CARGO_BIN_EXE_load-tests"));
+    let voxgate = load_tests.with_file_name("voxgate");
+    assert!(voxgate.exists(), "build the gateway first: `cargo build`, or test with `--workspace`");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut command = Command::new(load_tests);
+    command.current_dir(root).arg("chaos").args(arguments).arg("--voxgate").arg(voxgate);
+    command.output().unwrap()
+}
+
+/// Runs one case and looks at what it wrote down.
+fn holds(name: &str) {
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let out: PathBuf = dir.path().join("chaos.json");
+    let work = dir.path().join("work");
+    let [out_name, work_name] = [&out, &work].map(|path| path.display().to_string());
+    let ended = chaos(&["--short", "--exactly", "--only", name, "--out", &out_name, "--work", &work_name]);
+    let told =
+        format!("{}{}", String::from_utf8_lossy(&ended.stderr), String::from_utf8_lossy(&ended.stdout));
+    assert!(ended.status.success(), "{told}");
+    let report: Value = serde_json::from_slice(&fs::read(out).unwrap()).unwrap();
+    assert!(report["seed"].is_u64(), "{report}");
+    let [case] = report["cases"].as_array().unwrap().as_slice() else { panic!("not one case: {report}") };
+    assert_eq!(case["name"], name);
+    for figure in ["sent", "acknowledged", "refused", "stored", "lost", "doubled", "longest_gap_ms"] {
+        assert!(case[figure].is_u64(), "{figure}: {case}");
+    }
+    assert!(case["acknowledged"].as_u64() > Some(0), "{told}");
+    assert_eq!((&case["lost"], &case["doubled"]), (&0.into(), &0.into()), "{told}");
+}
+
+#[test]
+fn every_case_of_the_table_is_tested() {
+    let listed = chaos(&["--list"]);
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    assert_eq!(listed.lines().collect::<BTreeSet<_>>(), TESTED.iter().copied().collect());
+}
