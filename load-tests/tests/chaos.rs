@@ -21,6 +21,7 @@ macro_rules! cases {
 
 cases! {
     gateway_sigkill,
+    overload,
 }
 
 fn chaos(arguments: &[&str]) -> Output {

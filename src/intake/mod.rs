@@ -48,6 +48,9 @@ use crate::{
     survey::{Channel, Confidence},
 };
 
+/// With fewer submissions in flight than this the gateway is not behind because of them, and refusing would not help.
+const FEW: usize = 64;
+
 /// All that a submission passes.
 #[derive(Debug)]
 pub struct Intake {
@@ -61,6 +64,7 @@ pub struct Intake {
     clock: Clock,
     order: Order,
     places: Semaphore,
+    in_flight: usize,
 }
 
 impl Intake {
@@ -84,6 +88,7 @@ impl Intake {
             clock,
             order: Order::default(),
             places: Semaphore::new(settings.limits.in_flight),
+            in_flight: settings.limits.in_flight,
         }
     }
 
@@ -110,6 +115,27 @@ impl Intake {
             Err(refusal) => flight.end(refusal.reason.outcome(), Some(refusal.reason)),
         }
         result
+    }
+
+    /// Whether a program should come back later: more comes in than the cores can take. Asked before anything is read,
+    /// so that a refusal costs next to nothing. People are let in as long as there is a place.
+    ///
+    /// # Errors
+    /// [`Reason::Busy`].
+    pub fn keep_up(&self) -> Result<(), Refusal> {
+        if self.is_behind() { Err(busy()) } else { Ok(()) }
+    }
+
+    /// Holds a stream back until the gateway has caught up, a second at the most.
+    pub async fn catch_up(&self) {
+        if self.is_behind() {
+            self.limiter.catch_up().await;
+        }
+    }
+
+    fn is_behind(&self) -> bool {
+        let taken = self.in_flight.saturating_sub(self.places.available_permits());
+        taken >= FEW && self.limiter.is_behind()
     }
 
     /// What the same person has answered before, as far as the claims know: scores by question id. The submission need

@@ -48,6 +48,13 @@ impl Collector {
             .map_err(|refusal| render::status(&self.edge.intake.refuse(Channel::Api, None, refusal)))
     }
 
+    fn keep_up(&self) -> Result<(), Status> {
+        self.edge
+            .intake
+            .keep_up()
+            .map_err(|refusal| render::status(&self.edge.intake.refuse(Channel::Api, None, refusal)))
+    }
+
     async fn take(&self, submission: Option<Submission>, key: &Arc<ApiKey>) -> Result<Receipt, Refusal> {
         let Some(submission) = submission else {
             let refusal = Refusal::new(Reason::Malformed, "the request holds no submission");
@@ -76,6 +83,7 @@ type Results = Pin<Box<dyn Stream<Item = Result<SubmitStreamResponse, Status>> +
 #[tonic::async_trait]
 impl CollectorService for Collector {
     async fn submit(&self, request: Request<SubmitRequest>) -> Result<Response<SubmitResponse>, Status> {
+        self.keep_up()?;
         let key = self.authorize(request.metadata())?;
         let taken = self.take(request.into_inner().submission, &key).await;
         let receipt = taken.map_err(|refusal| render::status(&refusal))?;
@@ -91,7 +99,15 @@ impl CollectorService for Collector {
         let key = self.authorize(request.metadata())?;
         let collector = self.clone();
         let in_flight = self.edge.settings.grpc.in_flight;
-        let items = until_broken(request.into_inner());
+        let intake = Arc::clone(&self.edge.intake);
+        let items = until_broken(request.into_inner()).then(move |item| {
+            let intake = Arc::clone(&intake);
+            async move {
+                // What is not read is not refused: flow control holds the sender.
+                intake.catch_up().await;
+                item
+            }
+        });
         let work = move |item| collector.clone().item(item, Arc::clone(&key));
         let results = windowed(items, in_flight, work, &self.streams, self.closing.clone().cancelled_owned())
             .ready_chunks(RESULTS_TOGETHER)
