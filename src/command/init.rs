@@ -93,11 +93,16 @@ public_base_url = "http://127.0.0.1:8080"
 # Proxies whose X-Forwarded-For is believed, for example ["10.0.0.0/8"].
 trusted_proxies = []
 
+# Each listener below may have tls_cert and tls_key. Off loopback it needs them, or the line plain = true, which says that a
+# proxy or a mesh before it encrypts.
 [http]
 listen = "127.0.0.1:8080"
+# tls_cert = "tls/cert.pem"              # the certificate, its chain below it; read again on reload
+# tls_key = "tls/key.pem"
 
 [grpc]
 listen = "127.0.0.1:50051"
+# tls_client_ca = "tls/clients.pem"      # mutual TLS: only clients with a certificate of these authorities come in
 
 [admin]
 listen = "127.0.0.1:9090"

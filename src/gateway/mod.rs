@@ -104,14 +104,14 @@ impl Gateway {
         let Self { settings, admin, store, edge, tasks, stop } = self;
         let mut drain = Drain::new(settings.shutdown, tasks, stop);
         if let Some(Bound { listener, address, serves }) = store {
-            announce("store", address);
+            announce("store", address, settings.store.tls.is_some());
             drain.store = Some(serves.clone());
             let key = settings.store.key.clone();
             let serving = store::serve(listener, serves, key, drain.stop.child_token());
             drain.tasks.spawn(log_end("store", serving));
         }
         let conflicts = edge.map(|edge| start_edge(edge, &settings, &mut drain));
-        announce("admin", admin.address);
+        announce("admin", admin.address, settings.admin.tls.is_some());
         drain.tasks.spawn(admin::serve(admin.listener, admin.serves, drain.stop.clone()));
         (drain, conflicts)
     }
@@ -121,11 +121,11 @@ fn start_edge(edge: EdgeParts, settings: &Settings, drain: &mut Drain) -> Confli
     let EdgeParts { http, grpc, spool, forward, conflicts } = edge;
     drain.tasks.spawn(forward.run(drain.forwarding.clone()));
     drain.spool = Some(spool);
-    announce("grpc", grpc.address);
+    announce("grpc", grpc.address, settings.grpc.tls.is_some());
     let closing = drain.closing.clone();
     let calls = channel::grpc::serve(grpc.listener, grpc.serves, settings.grpc.clone(), closing.clone());
     drain.doors.spawn(log_end("grpc", calls));
-    announce("http", http.address);
+    announce("http", http.address, settings.http.tls.is_some());
     drain.doors.spawn(channel::http::serve(http.listener, http.serves, closing, settings.shutdown.drain));
     conflicts
 }
@@ -147,8 +147,8 @@ fn admin(
     }
 }
 
-fn announce(listener: &str, addr: SocketAddr) {
-    tracing::info!(listener, %addr, "listening");
+fn announce(listener: &str, addr: SocketAddr, tls: bool) {
+    tracing::info!(listener, %addr, tls, "listening");
 }
 
 async fn log_end<E: std::fmt::Display>(listener: &'static str, serving: impl Future<Output = Result<(), E>>) {

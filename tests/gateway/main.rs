@@ -33,3 +33,4 @@ mod people;
 mod redis;
 mod storage;
 mod store_service;
+mod tls;

@@ -145,6 +145,21 @@ impl Gateway {
         &self.addresses.http
     }
 
+    /// `host:port` of the gRPC listener.
+    pub(crate) fn grpc_addr(&self) -> &str {
+        &self.addresses.grpc
+    }
+
+    /// `host:port` of the store's listener.
+    pub(crate) fn store_addr(&self) -> &str {
+        &self.addresses.store
+    }
+
+    /// `host:port` of the admin listener.
+    pub(crate) fn admin_addr(&self) -> &str {
+        &self.addresses.admin
+    }
+
     /// `http://host:port` of the gRPC listener.
     pub(crate) fn grpc_url(&self) -> String {
         format!("http://{}", self.addresses.grpc)

@@ -7,6 +7,11 @@ use serde_json::Value;
 
 /// A client for one test.
 pub(crate) fn client() -> reqwest::Client {
+    client_builder().build().unwrap()
+}
+
+/// The same, to be built further.
+pub(super) fn client_builder() -> reqwest::ClientBuilder {
     static TLS: Once = Once::new();
     TLS.call_once(|| {
         rustls::crypto::ring::default_provider().install_default().unwrap();
@@ -15,8 +20,6 @@ pub(crate) fn client() -> reqwest::Client {
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
         .timeout(Duration::from_secs(20))
-        .build()
-        .unwrap()
 }
 
 /// Gives a request an urlencoded body.

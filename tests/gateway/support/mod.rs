@@ -1,5 +1,6 @@
 //! What the tests start and speak with: the real binary, real Redis servers, and the clients of its users.
 
+mod certificates;
 mod cli;
 mod config;
 mod frames;
@@ -15,6 +16,7 @@ mod twilio;
 mod wait;
 
 pub(crate) use self::{
+    certificates::{Authority, Issued},
     cli::{Cli, voxgate, voxgate_alone},
     frames::{Frames, Kind, frame, head},
     gateway::Gateway,

@@ -8,7 +8,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use super::wait::wait_for;
+use super::{certificates::Authority, wait::wait_for};
 
 /// One `redis-server` without persistence.
 pub(crate) struct Redis {
@@ -16,21 +16,31 @@ pub(crate) struct Redis {
     dir: TempDir,
     port: u16,
     cluster_port: Option<u16>,
+    tls_port: Option<u16>,
 }
 
 impl Redis {
     pub(crate) async fn start() -> Self {
-        Self::start_as(false).await
+        Self::start_as(false, None).await
     }
 
-    async fn start_as(node: bool) -> Self {
+    /// One that also speaks TLS, and asks its clients for a certificate of the same authority.
+    pub(crate) async fn start_with_tls(authority: &Authority) -> Self {
+        Self::start_as(false, Some(authority)).await
+    }
+
+    async fn start_as(node: bool, authority: Option<&Authority>) -> Self {
         // Another process may take a free port before the server does; then the next one is tried.
         for _ in 0..20 {
             let dir = tempfile::tempdir().unwrap();
             let port = free_port();
             let cluster_port = node.then(free_port);
-            let child = launch(&dir, port, cluster_port);
-            let mut redis = Self { child, dir, port, cluster_port };
+            let tls_port = authority.map(|authority| {
+                authority.write_to(dir.path());
+                free_port()
+            });
+            let child = launch(&dir, port, cluster_port, tls_port);
+            let mut redis = Self { child, dir, port, cluster_port, tls_port };
             if redis.came_up().await {
                 return redis;
             }
@@ -40,6 +50,11 @@ impl Redis {
 
     pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// `rediss://` of one that speaks TLS.
+    pub(crate) fn tls_url(&self) -> String {
+        format!("rediss://127.0.0.1:{}", self.tls_port.unwrap())
     }
 
     /// SIGKILL; its data is gone.
@@ -65,7 +80,7 @@ impl Redis {
     /// Starts an empty server on the same port.
     pub(crate) async fn come_back(&mut self) {
         self.kill();
-        self.child = launch(&self.dir, self.port, self.cluster_port);
+        self.child = launch(&self.dir, self.port, self.cluster_port, self.tls_port);
         assert!(self.came_up().await, "redis-server did not come back on port {}", self.port);
     }
 
@@ -94,13 +109,21 @@ impl Drop for Redis {
     }
 }
 
-fn launch(dir: &TempDir, port: u16, cluster_port: Option<u16>) -> Child {
+fn launch(dir: &TempDir, port: u16, cluster_port: Option<u16>, tls_port: Option<u16>) -> Child {
     let mut command = Command::new("redis-server");
     command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
     command.arg("--dir").arg(dir.path());
     if let Some(bus) = cluster_port {
         command.args(["--cluster-enabled", "yes", "--cluster-port", &bus.to_string()]);
         command.args(["--cluster-node-timeout", "2000"]);
+    }
+    if let Some(port) = tls_port {
+        command.args(["--tls-port", &port.to_string()]);
+        for (flag, file) in
+            [("--tls-cert-file", "cert.pem"), ("--tls-key-file", "key.pem"), ("--tls-ca-cert-file", "ca.pem")]
+        {
+            command.arg(flag).arg(dir.path().join(file));
+        }
     }
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.spawn().expect("redis-server is installed by `make test`")
@@ -134,7 +157,7 @@ impl RedisCluster {
     pub(crate) async fn start() -> Self {
         let mut nodes = Vec::new();
         for _ in 0..6 {
-            nodes.push(Redis::start_as(true).await);
+            nodes.push(Redis::start_as(true, None).await);
         }
         let cluster = Self { nodes };
         cluster.join().await;

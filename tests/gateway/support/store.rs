@@ -17,6 +17,11 @@ pub(crate) struct StoreReader {
 impl StoreReader {
     pub(crate) fn new(url: &str) -> Self {
         let channel = Endpoint::from_shared(url.to_owned()).unwrap().connect_lazy();
+        Self::over(channel)
+    }
+
+    /// Over a connection of the test's own.
+    pub(crate) fn over(channel: Channel) -> Self {
         Self { client: StoreServiceClient::new(channel) }
     }
 
