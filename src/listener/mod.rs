@@ -4,23 +4,32 @@
 //! Gives [`Connection`]s, one for each client; a TLS handshake is made by whoever reads first, so that accepting never
 //! waits for one.
 //! Refuses a client that greets too late, or not in TLS where TLS is spoken.
-//! Bounds connections (more wait in the kernel's queue) and, where the protocol has no bound of its own, the time until
+//! Bounds connections (those that are silent for longest give way to new ones) and, where the protocol has no bound of its own, the time until
 //! a client has greeted, handshake included.
 
 mod connection;
+mod place;
 
 pub(crate) use self::connection::Connection;
 
-use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use futures_util::{Stream, stream};
-use tokio::{net::TcpListener, sync::Semaphore};
+use tokio::{net::TcpListener, time::Instant};
 
-use self::connection::Greeting;
+use self::{connection::Greeting, place::Places};
 use crate::tls::LiveServerTls;
 
 /// A pause after a failed accept (no file descriptors left, for one), so that it does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// How often it is said that all places are taken.
+const WARN_EVERY: Duration = Duration::from_secs(60);
 
 /// What a listener holds its clients to.
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +44,9 @@ pub(crate) struct Bounds {
 #[derive(Debug)]
 pub(crate) struct Listener {
     tcp: TcpListener,
-    places: Arc<Semaphore>,
+    places: Arc<Places>,
+    /// When it was last said that all places are taken.
+    warned: Mutex<Option<Instant>>,
     greeting: Option<(usize, Duration)>,
     tls: LiveServerTls,
 }
@@ -44,11 +55,11 @@ impl Listener {
     /// Takes a bound socket over.
     pub(crate) fn new(tcp: TcpListener, bounds: Bounds, tls: LiveServerTls) -> Self {
         let Bounds { connections, greeting } = bounds;
-        Self { tcp, places: Arc::new(Semaphore::new(connections)), greeting, tls }
+        Self { tcp, places: Places::new(connections), warned: Mutex::default(), greeting, tls }
     }
 
-    /// The next connection, and where it comes from. Waits for a place first: what is over the bound waits in the
-    /// kernel's queue.
+    /// The next connection, and where it comes from. Where all places are taken it waits for one: those give way that
+    /// were silent for longest, and whoever comes after waits in the kernel's queue.
     pub(crate) async fn accept(&self) -> (Connection, SocketAddr) {
         loop {
             if let Some(accepted) = self.try_accept().await {
@@ -58,8 +69,6 @@ impl Listener {
     }
 
     async fn try_accept(&self) -> Option<(Connection, SocketAddr)> {
-        // Nobody closes the semaphore.
-        let place = Arc::clone(&self.places).acquire_owned().await.ok()?;
         let (stream, peer) = match self.tcp.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
@@ -71,8 +80,23 @@ impl Listener {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY could not be set");
         }
+        let place = self.places.take(|gave_way| self.warn_full(gave_way)).await;
         let greeting = self.greeting.map(|(bytes, time)| Greeting::new(bytes, time));
         Some((Connection::new(stream, self.tls.load(), greeting, place), peer))
+    }
+
+    /// Said once in a while, not for each client of a flood.
+    fn warn_full(&self, gave_way: usize) {
+        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        if warned.is_none_or(|at| at.elapsed() >= WARN_EVERY) {
+            *warned = Some(Instant::now());
+            let addr = self.tcp.local_addr().ok().map(tracing::field::display);
+            tracing::warn!(
+                addr,
+                gave_way,
+                "all connections of a listener are taken; the silent ones give way: see who holds them, or raise `connections`"
+            );
+        }
     }
 
     /// All connections, one after the other, for a server that takes them so. It never ends and never fails.

@@ -39,7 +39,7 @@ pub(super) async fn twice(case: Case) -> anyhow::Result<Verdict> {
     let connections = case.pick(CONNECTIONS / 4, CONNECTIONS);
     let mut flood = Flood::open(rig.gateway(0)?.address().http, connections).await?;
 
-    let capacity = flood.ramp(Duration::from_secs(case.pick(1, 5))).await?;
+    let capacity = flood.ramp(Duration::from_secs(case.pick(1, 3))).await?;
     let calm = capacity / 4;
     let before = flood.run(calm, Duration::from_secs(case.pick(1, 5))).await?;
     let during = flood.run(capacity * 2, Duration::from_secs(case.pick(4, 120))).await?;

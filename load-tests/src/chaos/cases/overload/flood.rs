@@ -20,8 +20,8 @@ use crate::{
 
 /// A reply that is not there by then is given up.
 const REPLY_WITHIN: Duration = Duration::from_secs(20);
-/// Connections of the ramp: enough to keep a core busy.
-const RAMP_CONNECTIONS: usize = 64;
+/// Connections of the ramp's steps; the more wait together, the more is committed together.
+const RAMP: [usize; 3] = [64, 256, 1000];
 
 /// Connections, and what was sent over them.
 #[derive(Debug)]
@@ -76,14 +76,19 @@ impl Flood {
         Ok(flood)
     }
 
-    /// What a few connections get through in a second that ask again as soon as they are answered.
+    /// What is taken in a second, at the most, of connections that ask again as soon as they are answered; each step of
+    /// the ramp takes so long.
     pub(super) async fn ramp(&mut self, length: Duration) -> anyhow::Result<u32> {
-        let rest = self.connections.split_off(RAMP_CONNECTIONS.min(self.connections.len()));
-        // So often that every turn is late.
-        let sends = self.turns(Duration::from_nanos(1), length).await?;
-        self.connections.extend(rest);
-        let taken = sends.sends.iter().filter(|(_, _, taken)| *taken).count();
-        Ok(u32::try_from(taken)? / u32::try_from(length.as_secs().max(1))?)
+        let mut most = 0;
+        for connections in RAMP {
+            let rest = self.connections.split_off(connections.min(self.connections.len()));
+            // So often that every turn is late.
+            let sends = self.turns(Duration::from_nanos(1), length).await?;
+            self.connections.extend(rest);
+            let taken = sends.sends.iter().filter(|(_, _, taken)| *taken).count();
+            most = most.max(u32::try_from(taken)? / u32::try_from(length.as_secs().max(1))?);
+        }
+        Ok(most)
     }
 
     /// So many a second.
