@@ -8,7 +8,10 @@ use std::{
 use bytes::Bytes;
 use http::uri::PathAndQuery;
 use prost::Message as _;
-use tokio::{sync::mpsc, time::Instant};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, timeout},
+};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Request, Status, Streaming, client::Grpc, metadata::MetadataValue};
@@ -48,6 +51,8 @@ pub(super) enum SessionError {
     Status(Box<Status>),
     #[error("the store closed the stream")]
     Closed,
+    #[error("the store did not open a stream in time")]
+    Unopened,
     #[error("the store did not acknowledge a batch in time")]
     Silent,
     #[error("the store acknowledged a batch that was not sent")]
@@ -111,7 +116,9 @@ impl<'a> Session<'a> {
         reader: &mut Reader,
     ) -> Result<std::convert::Infallible, SessionError> {
         let (requests, receiver) = mpsc::channel(self.settings.window);
-        let mut acks = self.open(store, receiver).await?;
+        // A network that swallows everything answers no opening either.
+        let opened = timeout(self.settings.ack_timeout, self.open(store, receiver)).await;
+        let mut acks = opened.map_err(|_| SessionError::Unopened)??;
         self.state.store_up.store(true, Ordering::Relaxed);
         loop {
             let has_room = self.on_the_way.len() < self.settings.window;

@@ -29,6 +29,7 @@ use super::{
     plan::{Person, Request, Step},
     send::{Address, Clients, Tokens},
 };
+use crate::process::LOOK_EVERY;
 
 /// Between an attempt that failed and the next, and after a connection that broke.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -119,6 +120,11 @@ impl Driver {
         self.shared.acknowledged.load(Ordering::Relaxed)
     }
 
+    /// Since it began; what a history's times are counted from.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.shared.started.elapsed()
+    }
+
     /// Waits until so many more were acknowledged.
     ///
     /// # Errors
@@ -131,9 +137,28 @@ impl Driver {
                 "not {more} acknowledgements in {within:?}: {} are missing",
                 wanted - self.acknowledged()
             );
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            tokio::time::sleep(LOOK_EVERY).await;
         }
         Ok(())
+    }
+
+    /// Waits until so many were refused with a code.
+    ///
+    /// # Errors
+    /// They were not, in this time.
+    pub(crate) async fn refuses(&self, code: &str, many: u64, within: Duration) -> anyhow::Result<()> {
+        let started = Instant::now();
+        loop {
+            let refusals = self.so_far().refusals;
+            if refusals.get(code).is_some_and(|count| *count >= many) {
+                return Ok(());
+            }
+            anyhow::ensure!(
+                started.elapsed() < within,
+                "not {many} times {code} in {within:?}: {refusals:?}"
+            );
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
     }
 
     /// What was sent up to now.
@@ -273,14 +298,14 @@ impl Shared {
             if *fate == Fate::TimedOut {
                 written.unsettled.insert(step.person, step.clone());
             }
-            if matches!(fate, Fate::Acknowledged { .. }) {
+            if fate.is_acknowledged() {
                 self.acknowledged.fetch_add(1, Ordering::Relaxed);
             }
             let fate = fate.clone();
             let (ordinal, way, answer) = (step.ordinal, request.way, step.answer);
             written.history.note(step.person, Sent { ordinal, way, gateway: place, answer, at, took, fate });
         }
-        if !written.ended && fates.iter().any(|fate| matches!(fate, Fate::Acknowledged { .. })) {
+        if !written.ended && fates.iter().any(Fate::is_acknowledged) {
             written.history.counts.longest_gap = written.gaps.mark(Instant::now());
         }
         Some(fates)

@@ -47,8 +47,8 @@ impl Refused {
 }
 
 impl Fate {
-    pub(crate) fn is_unknown(&self) -> bool {
-        matches!(self, Self::Broken | Self::TimedOut)
+    pub(crate) fn is_acknowledged(&self) -> bool {
+        matches!(self, Self::Acknowledged { .. })
     }
 }
 
@@ -119,6 +119,17 @@ impl History {
             Fate::Broken | Fate::TimedOut => counts.unknown += 1,
         }
         self.people.entry(person).or_default().push(sent);
+    }
+}
+
+impl History {
+    /// Takes over what others sent at the same time; of other people.
+    pub(crate) fn merge(&mut self, others: Self) {
+        for (person, sent) in others.people {
+            for one in sent {
+                self.note(person, one);
+            }
+        }
     }
 }
 

@@ -11,6 +11,7 @@ mod send;
 
 mod driver;
 mod history;
+mod script;
 
 mod oracle;
 mod storage;
@@ -166,7 +167,9 @@ fn show(line: &Line, work: &Path, seed: u64) {
     logs.sort();
     for log in logs {
         let text = fs::read_to_string(&log).unwrap_or_default();
-        let lines: Vec<_> = text.lines().collect();
+        // The configuration is the sample's, as every one of its warnings says.
+        let lines: Vec<_> =
+            text.lines().filter(|line| !line.contains("\"message\":\"configuration\"")).collect();
         let shown = lines.len().saturating_sub(SHOWN);
         say(&format!("--- {} ({shown} lines before)", log.display()));
         for line in lines.iter().skip(shown) {

@@ -26,6 +26,8 @@ pub(crate) struct Reply<'a> {
     pub(crate) status: u16,
     /// Whether it says when to come back (Retry-After).
     pub(crate) says_when: bool,
+    /// Whether the connection ends with it (`Connection: close`).
+    pub(crate) is_last: bool,
     pub(crate) body: &'a [u8],
 }
 
@@ -34,6 +36,7 @@ pub(crate) struct Reply<'a> {
 struct Head {
     status: u16,
     says_when: bool,
+    is_last: bool,
     head_bytes: usize,
     body_bytes: usize,
 }
@@ -56,7 +59,7 @@ impl Connection {
     pub(crate) async fn exchange(&mut self, request: &[u8]) -> anyhow::Result<Reply<'_>> {
         self.stream.write_all(request).await?;
         self.read.clear();
-        let Head { status, says_when, head_bytes, body_bytes } = loop {
+        let Head { status, says_when, is_last, head_bytes, body_bytes } = loop {
             self.read_more().await?;
             if let Some(head) = head(&self.read)? {
                 break head;
@@ -66,7 +69,7 @@ impl Connection {
         while self.read.len() < whole {
             self.read_more().await?;
         }
-        Ok(Reply { status, says_when, body: self.read.get(head_bytes..whole).unwrap_or_default() })
+        Ok(Reply { status, says_when, is_last, body: self.read.get(head_bytes..whole).unwrap_or_default() })
     }
 
     async fn read_more(&mut self) -> anyhow::Result<()> {
@@ -89,10 +92,11 @@ fn head(read: &[u8]) -> anyhow::Result<Option<Head>> {
     };
     let field = |name: &str| response.headers.iter().find(|field| field.name.eq_ignore_ascii_case(name));
     let says_when = field("retry-after").is_some();
+    let is_last = field("connection").is_some_and(|field| field.value.eq_ignore_ascii_case(b"close"));
     let length =
         field("content-length").context("the reply has no Content-Length, which this load relies on")?;
     let body_bytes = std::str::from_utf8(length.value)?.parse()?;
-    Ok(Some(Head { status: response.code.unwrap_or(0), says_when, head_bytes, body_bytes }))
+    Ok(Some(Head { status: response.code.unwrap_or(0), says_when, is_last, head_bytes, body_bytes }))
 }
 
 #[cfg(test)]
@@ -105,7 +109,13 @@ mod tests {
         for cut in 0..reply.len() - 2 {
             assert_eq!(head(&reply[..cut]).unwrap(), None, "{cut}");
         }
-        let whole = Head { status: 201, says_when: false, head_bytes: reply.len() - 2, body_bytes: 2 };
+        let whole = Head {
+            status: 201,
+            says_when: false,
+            is_last: false,
+            head_bytes: reply.len() - 2,
+            body_bytes: 2,
+        };
         assert_eq!(head(reply).unwrap(), Some(whole));
     }
 

@@ -5,7 +5,7 @@ mod hostile;
 
 use std::time::Duration;
 
-use super::network::hostile::Hostile;
+use self::hostile::Hostile;
 use crate::chaos::{
     case::Case,
     driver::{Driver, Pace},
@@ -32,7 +32,8 @@ pub(super) async fn client_half_open(case: Case) -> anyhow::Result<Verdict> {
 
 async fn client_network(case: Case, fault: Network) -> anyhow::Result<Verdict> {
     let setup = Setup { gateways: 2, claims: Claims::Redis, client_proxy: true, ..Setup::default() };
-    let mut rig = setup.set("http.header_timeout", "2 s").set("http.body_timeout", "2 s").start(&case).await?;
+    let mut rig =
+        setup.set("http.header_timeout", "2 s").set("http.body_timeout", "2 s").start(&case).await?;
     let (rounds, mut faults) = (case.pick(3, 20), case.faults());
     let load = rig.load(quick(), AT_MOST)?;
     load.acknowledges(50, SOON).await?;
@@ -89,8 +90,7 @@ pub(super) async fn slow_loris(case: Case) -> anyhow::Result<Verdict> {
 /// More idle connections than places, and time enough to keep them all.
 pub(super) async fn idle_connections(case: Case) -> anyhow::Result<Verdict> {
     let idle = case.pick(400, 10_000);
-    let setup =
-        Setup::default().set("http.connections", idle - idle / 4).set("http.header_timeout", "120 s");
+    let setup = Setup::default().set("http.connections", idle - idle / 4).set("http.header_timeout", "120 s");
     let mut rig = setup.start(&case).await?;
     let hostile = Hostile::of(rig.gateway(0)?.server.http, rig.gateway(0)?.server.grpc);
     let held = hostile.idle(usize::try_from(idle)?).await?;
@@ -213,6 +213,7 @@ async fn unfelt(rig: &mut Rig, load: Driver) -> anyhow::Result<Verdict> {
     let mut verdict = rig.judge(load).await?;
     let gap = verdict.counts.longest_gap;
     verdict.must(gap < UNFELT, || format!("others felt it: nothing was acknowledged for {gap:?}"));
-    verdict.must(verdict.counts.unknown == 0, || format!("{} got no reply", verdict.counts.unknown));
+    let unknown = verdict.counts.unknown;
+    verdict.must(unknown == 0, || format!("{unknown} got no reply"));
     Ok(verdict)
 }

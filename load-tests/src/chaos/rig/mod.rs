@@ -3,6 +3,7 @@
 mod cluster;
 mod port;
 mod proxy;
+mod refusing;
 mod server;
 mod setup;
 
@@ -11,11 +12,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 
 pub(crate) use self::{
     cluster::Cluster,
     proxy::{Network, Proxy},
+    refusing::{Refuses, RefusingStore},
     server::{Books, Server},
     setup::{Claims, Setup},
 };
@@ -25,6 +27,7 @@ use super::{
     history::History,
     oracle,
     plan::{Person, Plan, Request, Way},
+    script::Script,
     send::{Address, Tokens},
     storage::Storage,
     verdict::Verdict,
@@ -72,6 +75,8 @@ pub(crate) struct Rig {
     pub(crate) case: Case,
     /// The store's process; none where the gateways run all roles.
     pub(crate) store: Option<Server>,
+    /// In front of the store, where a case asked for it.
+    pub(crate) refusing: Option<RefusingStore>,
     pub(crate) gateways: Vec<Gateway>,
     pub(crate) redis: Option<Redis>,
     pub(crate) cluster: Option<Cluster>,
@@ -92,6 +97,11 @@ impl Rig {
     /// The store's process.
     pub(crate) fn store(&mut self) -> anyhow::Result<&mut Server> {
         self.store.as_mut().context("the store is no process of its own")
+    }
+
+    /// The store in front of the store.
+    pub(crate) fn refusing(&self) -> anyhow::Result<&RefusingStore> {
+        self.refusing.as_ref().context("no store in front of the store was asked for")
     }
 
     /// The only Redis.
@@ -120,20 +130,37 @@ impl Rig {
         Driver::start(plan, tokens, &addresses, pace)
     }
 
+    /// Sends single answers of so many people, one after the other, beside a load or without one.
+    pub(crate) fn script(&self, people: u32) -> anyhow::Result<Script> {
+        let config = &self.gateways.first().context("there is no gateway")?.server.config;
+        let people: Vec<_> = (0..people).map(Script::person).collect();
+        let dir = self.case.work.join("script");
+        std::fs::create_dir_all(&dir)?;
+        let tokens = Tokens::of_people(&self.case.voxgate, config.path(), &dir, &people)?;
+        let addresses: Vec<_> = self.gateways.iter().map(Gateway::address).collect();
+        Script::new(&addresses, tokens)
+    }
+
     /// Stops the load, waits for delivery, and holds what was promised to what is stored.
     ///
     /// # Errors
     /// It cannot be judged: a process does not answer.
-    pub(crate) async fn judge(&mut self, driver: Driver) -> anyhow::Result<Verdict> {
+    pub(crate) async fn judge(&self, driver: Driver) -> anyhow::Result<Verdict> {
         let history = driver.stop().await?;
         self.judge_history(&history).await
     }
 
     /// The same for a history whose load was stopped already.
-    pub(crate) async fn judge_history(&mut self, history: &History) -> anyhow::Result<Verdict> {
+    pub(crate) async fn judge_history(&self, history: &History) -> anyhow::Result<Verdict> {
         let mut verdict = Verdict::of(history, &self.expected_refusals);
         let started = Instant::now();
-        let books = self.settle(started, &mut verdict).await?;
+        let books = match self.delivered().await {
+            Ok(books) => books,
+            Err(late) => {
+                verdict.problem(late.to_string());
+                self.books().await?
+            }
+        };
         verdict.delivered_in = started.elapsed();
         for (gateway, books) in self.gateways.iter().zip(books) {
             let name = &gateway.server.name;
@@ -145,21 +172,36 @@ impl Rig {
     }
 
     /// Waits until every gateway has delivered all it has.
-    async fn settle(&self, started: Instant, verdict: &mut Verdict) -> anyhow::Result<Vec<Books>> {
+    ///
+    /// # Errors
+    /// They have not, in the time that delivery may take.
+    pub(crate) async fn delivered(&self) -> anyhow::Result<Vec<Books>> {
+        self.delivered_to(|books| books.in_flight == 0 && books.spooled == 0).await
+    }
+
+    /// Waits until the books of every gateway are so.
+    ///
+    /// # Errors
+    /// They are not, in the time that delivery may take.
+    pub(crate) async fn delivered_to(&self, so: impl Fn(&Books) -> bool) -> anyhow::Result<Vec<Books>> {
+        let started = Instant::now();
         loop {
-            let mut all = Vec::new();
-            for gateway in &self.gateways {
-                all.push(gateway.server.books().await?);
-            }
-            if all.iter().all(|books| books.in_flight == 0 && books.spooled == 0) {
+            let all = self.books().await?;
+            if all.iter().all(&so) {
                 return Ok(all);
             }
-            if started.elapsed() > self.delivered_within {
-                let bound = self.delivered_within;
-                verdict.problem(format!("delivery did not come to an end within {bound:?}: {all:?}"));
-                return Ok(all);
-            }
+            let bound = self.delivered_within;
+            ensure!(started.elapsed() < bound, "delivery did not come to an end within {bound:?}: {all:?}");
             tokio::time::sleep(LOOK_EVERY).await;
         }
+    }
+
+    /// The books of every gateway.
+    pub(crate) async fn books(&self) -> anyhow::Result<Vec<Books>> {
+        let mut all = Vec::new();
+        for gateway in &self.gateways {
+            all.push(gateway.server.books().await?);
+        }
+        Ok(all)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fs};
 
-use super::{Cluster, DELIVERED_WITHIN, Gateway, Proxy, Rig, Server, port};
+use super::{Cluster, DELIVERED_WITHIN, Gateway, Proxy, RefusingStore, Rig, Server, port};
 use crate::{chaos::case::Case, config::ConfigDir, redis::Redis};
 
 /// What the gateways know claims by.
@@ -30,6 +30,8 @@ pub(crate) struct Setup {
     pub(crate) client_proxy: bool,
     /// The same between each gateway and the store.
     pub(crate) store_proxy: bool,
+    /// A store in front of the store that can refuse single records.
+    pub(crate) refusing_store: bool,
     /// The same between each gateway and the only Redis.
     pub(crate) redis_proxy: bool,
     /// Precedes each gateway's command line; has to end in `exec`, or be a program that becomes the next.
@@ -52,6 +54,7 @@ impl Default for Setup {
             settings: vec![("spool.segment_bytes", "4 MiB".into()), ("store.backoff_max", "500 ms".into())],
             client_proxy: false,
             store_proxy: false,
+            refusing_store: false,
             redis_proxy: false,
             gateway_wrapper: Vec::new(),
             store_wrapper: Vec::new(),
@@ -73,9 +76,14 @@ impl Setup {
         fs::create_dir_all(&case.work)?;
         let (redis, cluster) = self.redis(case).await?;
         let store = if self.all_roles { None } else { Some(self.store(case).await?) };
+        let refusing = match &store {
+            Some(store) if self.refusing_store => Some(RefusingStore::to(store.store).await?),
+            _ => None,
+        };
         let mut rig = Rig {
             case: case.clone(),
             store,
+            refusing,
             gateways: Vec::new(),
             redis,
             cluster,
@@ -126,8 +134,9 @@ impl Setup {
         server.launch.environment.clone_from(&self.gateway_environment);
         let mut store_proxy = None;
         if let Some(store) = &rig.store {
-            let proxy = proxy(self.store_proxy, store.store).await?;
-            let address = proxy.as_ref().map_or(store.store, Proxy::address);
+            let target = rig.refusing.as_ref().map_or(store.store, |refusing| refusing.address);
+            let proxy = proxy(self.store_proxy, target).await?;
+            let address = proxy.as_ref().map_or(target, Proxy::address);
             server.flag("--store", format!("http://{address}"));
             store_proxy = proxy;
         }

@@ -1,6 +1,6 @@
 //! gRPC: one call each, and one long stream to each gateway.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, io, time::Duration};
 
 use anyhow::Context as _;
 use tokio::sync::{mpsc, oneshot};
@@ -60,11 +60,27 @@ fn acknowledged(receipt: &Receipt) -> Fate {
     Fate::Acknowledged { held: receipt.outcome() == Outcome::Quarantined }
 }
 
-/// The gateway gives a reason with each refusal; a status without one was made up by a transport that broke.
 fn refused(status: &Status) -> Fate {
+    if was_never_sent(status) {
+        return Fate::Refused(Refused::unreachable());
+    }
     refusal(status.code(), &status.get_error_details())
 }
 
+/// Whether no connection could be made.
+fn was_never_sent(status: &Status) -> bool {
+    let mut source = std::error::Error::source(status);
+    while let Some(error) = source {
+        let refused = error.downcast_ref::<io::Error>();
+        if refused.is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused) {
+            return true;
+        }
+        source = error.source();
+    }
+    false
+}
+
+/// The gateway gives a reason with each refusal; a status without one was made up by a transport that broke.
 fn refusal(code: Code, details: &ErrorDetails) -> Fate {
     let Some(info) = details.error_info() else { return Fate::Broken };
     let http = match code {
@@ -87,6 +103,7 @@ fn submission(step: &Step) -> Submission {
         interaction: if is_keyed { String::new() } else { step.person.interaction() },
         respondent: Some(Respondent { kind: Some(respondent::Kind::Ref(step.person.respondent())) }),
         locale: "en".to_owned(),
+        country: "CH".to_owned(),
         answers: answers.into_iter().filter_map(|(id, value)| Some((id.to_owned(), value?))).collect(),
         key: if is_keyed { wire::key(step) } else { String::new() },
         ..Submission::default()
@@ -125,7 +142,7 @@ impl Stream {
 /// Until nobody asks any more.
 async fn keep_open(url: String, mut asks: mpsc::Receiver<Ask>) {
     while let Some(first) = asks.recv().await {
-        // What broke it is told to those who waited: their senders are dropped.
+        // Those who wait are told by their senders' end.
         run(&url, first, &mut asks).await.ok();
     }
 }
@@ -138,7 +155,15 @@ async fn run(url: &str, first: Ask, asks: &mut mpsc::Receiver<Ask>) -> anyhow::R
     enlist(first, &mut sequence, &mut pending, &send).await?;
     let request = authorized(ReceiverStream::new(receive))?;
     let mut client = CollectorServiceClient::new(connected);
-    let mut results = client.submit_stream(request).await?.into_inner();
+    let mut results = match client.submit_stream(request).await {
+        Ok(results) => results.into_inner(),
+        Err(status) => {
+            // Before there is a stream nothing but the first can be pending.
+            let told = pending.into_values().next().context("nobody waits")?;
+            told.send(refused(&status)).ok();
+            return Ok(());
+        }
+    };
     loop {
         tokio::select! {
             ask = asks.recv(), if pending.len() < IN_FLIGHT => {

@@ -50,10 +50,11 @@ fn item(result: &Value) -> Fate {
     }
 }
 
-/// A goodbye is a receipt; a pause is a refusal that says when to come back; an apology is a refusal.
+/// A goodbye or the next question is a receipt; a pause is a refusal that says when to come back; an apology is a refusal.
 fn call(reply: Reply<'_>) -> Fate {
     let said = String::from_utf8_lossy(reply.body);
-    if reply.status == 200 && said.contains(GOODBYE) {
+    let asks_next = said.contains("vg_step=") && !said.contains("vg_step=recommend");
+    if reply.status == 200 && (said.contains(GOODBYE) || asks_next) {
         return Fate::Acknowledged { held: false };
     }
     if said.contains("<Pause") {
@@ -68,7 +69,7 @@ mod tests {
     use super::*;
 
     fn reply(status: u16, body: &str) -> Reply<'_> {
-        Reply { status, says_when: false, body: body.as_bytes() }
+        Reply { status, says_when: false, is_last: false, body: body.as_bytes() }
     }
 
     #[test]
@@ -93,5 +94,7 @@ mod tests {
         let thanks = "<Response><Say>Thank you for your time. Goodbye.</Say><Hangup/></Response>";
         assert!(matches!(fates(Way::Twilio, reply(200, sorry), 1)[0], Fate::Refused(_)));
         assert_eq!(fates(Way::Twilio, reply(200, thanks), 1)[0], Fate::Acknowledged { held: false });
+        let again = "<Gather action=\"/ivr?vg_step=recommend\"/>";
+        assert!(matches!(fates(Way::Twilio, reply(200, again), 1)[0], Fate::Refused(_)), "asked again");
     }
 }

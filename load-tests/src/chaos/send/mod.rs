@@ -34,6 +34,14 @@ pub(crate) struct Address {
     pub(crate) grpc: SocketAddr,
 }
 
+/// A request over HTTP/1.1, head and body.
+///
+/// # Errors
+/// It needs a link token that was not made, or goes over gRPC.
+pub(super) fn wire(request: &Request, tokens: &Tokens) -> anyhow::Result<Vec<u8>> {
+    wire::request(request, tokens)
+}
+
 /// Those who send to one gateway.
 #[derive(Debug)]
 pub(super) struct Clients {
@@ -83,8 +91,10 @@ impl Clients {
             return vec![Fate::Refused(Refused::unreachable()); answers];
         };
         let Ok(reply) = connection.exchange(wire).await else { return vec![Fate::Broken; answers] };
-        let fates = judge::fates(way, reply, answers);
-        self.keep(connection);
+        let (fates, is_last) = (judge::fates(way, reply, answers), reply.is_last);
+        if !is_last {
+            self.keep(connection);
+        }
         fates
     }
 

@@ -20,10 +20,20 @@ impl Tokens {
         let needed = plan.iter().filter(|request| request.way.needs_token());
         let people = needed.flat_map(|request| &request.steps).map(|step| step.person);
         let people: BTreeSet<_> = people.filter(|person| person.proof == Proof::References).collect();
+        Self::of_people(voxgate, config, dir, &people.into_iter().collect::<Vec<_>>())
+    }
+
+    /// Makes one for each of these.
+    pub(crate) fn of_people(
+        voxgate: &Path,
+        config: &Path,
+        dir: &Path,
+        people: &[Person],
+    ) -> anyhow::Result<Self> {
         let (orders, links) = (dir.join("orders.csv"), dir.join("links.csv"));
         let mut written = csv::Writer::from_path(&orders)?;
         written.write_record(["interaction", "respondent"])?;
-        for person in &people {
+        for person in people {
             written.write_record([person.interaction(), person.respondent()])?;
         }
         written.flush()?;

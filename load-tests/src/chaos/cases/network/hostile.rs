@@ -13,9 +13,7 @@ use tokio::{
     task::JoinSet,
     time::{interval, timeout},
 };
-use voxgate::proto::collector::v1::{
-    Respondent, Submission, SubmitStreamRequest, Value, respondent, value,
-};
+use voxgate::proto::collector::v1::{Respondent, Submission, SubmitStreamRequest, Value, respondent, value};
 
 use super::frames::{END_HEADERS, END_STREAM, Kind, frame, head, opening};
 use crate::{
@@ -67,8 +65,11 @@ impl Hostile {
     pub(super) async fn loris(self, count: usize, length: Duration) -> anyhow::Result<Slow> {
         let mut slow = JoinSet::new();
         for place in 0..count {
-            let begin =
-                if place % 2 == 0 { "POST /v1/responses HTTP/1.1\r\nx-slow: ".to_owned() } else { post_head(1000) };
+            let begin = if place % 2 == 0 {
+                "POST /v1/responses HTTP/1.1\r\nx-slow: ".to_owned()
+            } else {
+                post_head(1000)
+            };
             slow.spawn(trickle(self.http, begin, length));
         }
         let mut all = Slow { opened: count, ..Slow::default() };
@@ -205,7 +206,8 @@ async fn trickle(address: SocketAddr, begin: String, length: Duration) -> anyhow
 async fn flood(address: SocketAddr) -> anyhow::Result<()> {
     let mut socket = TcpStream::connect(address).await?;
     socket.write_all(&opening(65_535)?).await?;
-    let request = head(&[(":method", "GET"), (":scheme", "http"), (":path", "/widget.js"), (":authority", "x")])?;
+    let request =
+        head(&[(":method", "GET"), (":scheme", "http"), (":path", "/widget.js"), (":authority", "x")])?;
     let mut stream = 1;
     loop {
         let mut frames = Vec::new();

@@ -166,7 +166,7 @@ impl Turn {
             self.person += self.people_step;
             let answer = Answer { score: i32::try_from(person.number % 11)?, reason: None };
             let fate = ask(&mut connection, person, answer).await;
-            if fate.is_unknown() {
+            if matches!(fate, Fate::Broken | Fate::TimedOut) {
                 connection = Connection::open(address).await?;
             }
             let (now, at_of_run) = (Instant::now(), at.duration_since(began));
