@@ -3,10 +3,10 @@
 use std::{
     fmt,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicI64, Ordering},
     },
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 /// A point in time: microseconds since the Unix epoch, UTC. Stamps order the values of a response.
@@ -116,6 +116,19 @@ impl Clock {
         match self {
             Self::System => Timestamp(system_micros()),
             Self::Manual(at) => Timestamp(at.load(Ordering::Relaxed)),
+        }
+    }
+
+    /// The time as it goes on since the process first asked, whatever is done to the machine's clock meanwhile: for ages
+    /// and expiries, which a jump must not change.
+    pub fn steady(&self) -> Timestamp {
+        static BEGIN: OnceLock<(Timestamp, Instant)> = OnceLock::new();
+        match self {
+            Self::System => {
+                let (at, since) = BEGIN.get_or_init(|| (Timestamp(system_micros()), Instant::now()));
+                at.after(since.elapsed())
+            }
+            Self::Manual(_) => self.now(),
         }
     }
 

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Finds peers that are gone.
-const KEEPALIVE: Duration = Duration::from_secs(20);
+const KEEPALIVE: Duration = Duration::from_secs(10);
 
 /// Serves until told to stop; calls in flight finish, so [`Store::close`] must end the feeds first.
 ///
@@ -30,6 +30,7 @@ pub(crate) async fn serve(
     let streams = TaskTracker::new();
     Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
+        .http2_keepalive_timeout(Some(KEEPALIVE))
         .http2_max_local_error_reset_streams(Some(ERROR_RESETS))
         .add_service(health)
         .add_service(reflection(SERVICE_NAME).build_v1()?)

@@ -33,4 +33,5 @@ mod people;
 mod redis;
 mod storage;
 mod store_service;
+mod time;
 mod tls;

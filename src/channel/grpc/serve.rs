@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Finds peers that are gone.
-const KEEPALIVE: Duration = Duration::from_secs(20);
+const KEEPALIVE: Duration = Duration::from_secs(10);
 
 /// Serves until told to stop; calls in flight finish.
 ///
@@ -32,6 +32,7 @@ pub(crate) async fn serve(
     let service = CollectorServer::new(collector, &bounds);
     Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
+        .http2_keepalive_timeout(Some(KEEPALIVE))
         .http2_max_local_error_reset_streams(Some(ERROR_RESETS))
         .max_concurrent_streams(Some(bounds.streams))
         .add_service(health)

@@ -147,6 +147,35 @@ async fn a_connection_kept_alive_and_not_used_is_closed() {
 }
 
 #[tokio::test]
+async fn idle_connections_give_way_to_clients_who_have_something_to_say() {
+    const PLACES: usize = 100;
+    let plan = Plan::new().set("http.header_timeout", "10m").set("http.connections", PLACES as i64);
+    let gateway = plan.set("grpc.connections", 10).start().await;
+    let connect = async |address: &str, count| {
+        let mut idle = Vec::new();
+        for _ in 0..count {
+            idle.push(TcpStream::connect(address).await.unwrap());
+        }
+        idle
+    };
+    let idle = connect(gateway.http_addr(), PLACES * 3 / 2).await;
+    let begun = Instant::now();
+    for index in 0..20 {
+        // Each over a connection of its own.
+        let request = crate::support::client().post(format!("http://{}/v1/responses", gateway.http_addr()));
+        let request = request.bearer_auth(ACME_KEY).json(&crate::support::nps(&format!("t-{index}"), 9));
+        crate::support::Reply::of(request).await.receipt(201, "accepted");
+    }
+    assert!(begun.elapsed() < SOON, "{:?}", begun.elapsed());
+    let is_closed = |socket: &&TcpStream| !matches!(socket.try_read(&mut [0]), Err(error) if error.kind() == std::io::ErrorKind::WouldBlock);
+    let closed = idle.iter().filter(is_closed).count();
+    assert!((50..PLACES).contains(&closed), "{closed} gave way, not all of them");
+    gateway
+        .logs_a_line("that all places are taken", |line| line.contains("all connections of a listener"))
+        .await;
+}
+
+#[tokio::test]
 async fn an_http2_connection_without_a_request_is_closed() {
     let gateway = gateway().await;
     let mut silent = Frames::open(gateway.http_addr(), &[]).await;

@@ -81,7 +81,7 @@ async fn an_answer_whose_client_is_gone_before_the_receipt_stays_and_is_stored_o
 #[tokio::test]
 async fn a_half_open_http2_connection_is_found_and_closed() {
     let gateway = Gateway::start().await;
-    for address in [gateway.http_addr(), &grpc_addr(&gateway)] {
+    join_all([gateway.http_addr(), &grpc_addr(&gateway)].map(async |address| {
         let mut gone = Frames::open(address, &[]).await;
         let request = [(":method", "GET"), (":scheme", "http"), (":path", "/widget.js"), (":authority", "x")];
         let flags = Frames::END_HEADERS | Frames::END_STREAM;
@@ -90,5 +90,6 @@ async fn a_half_open_http2_connection_is_found_and_closed() {
         // From here on it answers nothing, not even a ping.
         let ended = tokio::time::timeout(Duration::from_secs(60), gone.end()).await;
         ended.unwrap_or_else(|_| panic!("{address}: still open after {:?}", begun.elapsed()));
-    }
+    }))
+    .await;
 }
