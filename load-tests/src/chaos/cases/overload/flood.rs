@@ -103,7 +103,11 @@ impl Flood {
         let begin = Instant::now();
         let count = u32::try_from(self.connections.len())?;
         let mut turns = JoinSet::new();
-        for (place, connection) in (0..count).zip(self.connections.drain(..)) {
+        for (place, mut connection) in (0..count).zip(std::mem::take(&mut self.connections)) {
+            // Kept unused for too long, it was closed.
+            if !connection.is_idle() {
+                connection = Connection::open(self.address).await?;
+            }
             let turn = Turn {
                 first: begin + each * place,
                 every: each * count,
