@@ -1,6 +1,6 @@
 //! Each chaos case in its short form: real processes, real faults, a few seconds.
 
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use std::{
     collections::BTreeSet,
