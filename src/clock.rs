@@ -3,10 +3,10 @@
 use std::{
     fmt,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicI64, Ordering},
     },
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 /// A point in time: microseconds since the Unix epoch, UTC. Stamps order the values of a response.
@@ -121,6 +121,19 @@ impl Clock {
             Self::Manual(at) => Timestamp(at.load(Ordering::Relaxed)),
             #[cfg(test)]
             Self::Runtime(at, began) => Timestamp(at.load(Ordering::Relaxed)).after(began.elapsed()),
+        }
+    }
+
+    /// The time as it goes on since the process first asked, whatever is done to the machine's clock meanwhile: for ages
+    /// and expiries, which a jump must not change.
+    pub fn steady(&self) -> Timestamp {
+        static BEGIN: OnceLock<(Timestamp, Instant)> = OnceLock::new();
+        match self {
+            Self::System => {
+                let (at, since) = BEGIN.get_or_init(|| (Timestamp(system_micros()), Instant::now()));
+                at.after(since.elapsed())
+            }
+            _ => self.now(),
         }
     }
 

@@ -20,6 +20,7 @@
 pub mod clock;
 pub mod outcome;
 pub mod proto;
+pub(crate) mod windowed;
 
 pub mod catalog;
 pub(crate) mod config;

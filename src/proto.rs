@@ -61,6 +61,10 @@ pub(crate) fn reflection(service: &str) -> tonic_reflection::server::Builder<'st
         .with_service_name("grpc.health.v1.Health")
 }
 
+/// Streams of one connection that may end because of what the client did wrong; then the connection ends. tonic's own
+/// default is no bound, and a client that makes a server reset its streams has it work for nothing (CVE-2025-8671).
+pub(crate) const ERROR_RESETS: usize = 1024;
+
 /// Why a listener ended before it was told to.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ServeError {

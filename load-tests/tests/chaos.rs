@@ -64,6 +64,21 @@ cases! {
     disk_flipped_bits,
     disk_missing_segment,
     disk_recycled_segment,
+    network_client_cut,
+    network_client_half_open,
+    network_client_reset_mid_body,
+    network_slow_loris,
+    network_idle_connections,
+    network_client_gone_before_receipt,
+    network_rapid_reset,
+    network_flow_control_stall,
+    network_store_cut,
+    network_store_half_open,
+    network_store_reset,
+    network_store_slow,
+    time_jumps,
+    time_dated_answers,
+    overload,
 }
 
 fn chaos(arguments: &[&str]) -> Output {

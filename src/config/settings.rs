@@ -217,6 +217,8 @@ pub struct Limits {
     pub held_per_hour: u32,
     /// Submissions worked on at once; more are refused as `busy`.
     pub in_flight: usize,
+    /// What new work may wait for a core; beyond it programs are refused as `busy`.
+    pub queue_delay: Duration,
 }
 
 /// `[spool]`

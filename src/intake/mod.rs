@@ -54,6 +54,8 @@ use crate::{
 /// the person was erased and now says the same anew. So a double is dropped only to bound what one response can grow to
 /// when a client repeats itself without end; nobody changes their mind that often.
 const SPOOLED_AGAIN: u8 = 32;
+/// With fewer submissions in flight than this the gateway is not behind because of them, and refusing would not help.
+const FEW: usize = 64;
 
 /// All that a submission passes.
 #[derive(Debug)]
@@ -68,6 +70,7 @@ pub struct Intake {
     clock: Clock,
     order: Order,
     places: Semaphore,
+    in_flight: usize,
 }
 
 impl Intake {
@@ -91,6 +94,7 @@ impl Intake {
             clock,
             order: Order::default(),
             places: Semaphore::new(settings.limits.in_flight),
+            in_flight: settings.limits.in_flight,
         }
     }
 
@@ -117,6 +121,27 @@ impl Intake {
             Err(refusal) => flight.end(refusal.reason.outcome(), Some(refusal.reason)),
         }
         result
+    }
+
+    /// Whether a program should come back later: more comes in than the cores can take. Asked before anything is read,
+    /// so that a refusal costs next to nothing. People are let in as long as there is a place.
+    ///
+    /// # Errors
+    /// [`Reason::Busy`].
+    pub fn keep_up(&self) -> Result<(), Refusal> {
+        if self.is_behind() { Err(busy()) } else { Ok(()) }
+    }
+
+    /// Holds a stream back until the gateway has caught up, a second at the most.
+    pub async fn catch_up(&self) {
+        if self.is_behind() {
+            self.limiter.catch_up().await;
+        }
+    }
+
+    fn is_behind(&self) -> bool {
+        let taken = self.in_flight.saturating_sub(self.places.available_permits());
+        taken >= FEW && self.limiter.is_behind()
     }
 
     /// What the same person has answered before, as far as the claims know: scores by question id. The submission need

@@ -13,18 +13,19 @@ use rustls::ServerConfig;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
-    sync::OwnedSemaphorePermit,
     time::Sleep,
 };
 use tokio_rustls::{Accept, TlsAcceptor, server::TlsStream};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::transport::server::Connected;
 
+use super::place::Place;
+
 /// A client's connection. It holds its place at the listener until it is dropped.
 pub(crate) struct Connection {
     stream: Stream,
     greeting: Option<Box<Greeting>>,
-    _place: OwnedSemaphorePermit,
+    place: Place,
 }
 
 /// TLS is boxed, so that it costs plain connections nothing.
@@ -68,13 +69,13 @@ impl Connection {
     pub(super) fn new(
         stream: TcpStream,
         tls: Option<Arc<ServerConfig>>,
-        place: OwnedSemaphorePermit,
+        place: Place,
     ) -> Self {
         let stream = match tls {
             None => Stream::Plain(stream),
             Some(tls) => Stream::Handshake(Box::new(TlsAcceptor::from(tls).accept(stream))),
         };
-        Self { stream, greeting: None, _place: place }
+        Self { stream, greeting: None, place }
     }
 
     /// Closes unless the client greets.
@@ -107,6 +108,26 @@ impl Connection {
         }
     }
 
+    fn poll_bytes(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_handshake(cx))?;
+        let before = buffer.filled().len();
+        let read = match &mut self.stream {
+            Stream::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Stream::Tls(stream) => Pin::new(&mut **stream).poll_read(cx, buffer),
+            Stream::Handshake(_) | Stream::Failed => Poll::Ready(Err(failed())),
+        };
+        if self.greeting.is_none() {
+            return read;
+        }
+        match read {
+            Poll::Pending => self.poll_greeting(cx),
+            Poll::Ready(read) => {
+                self.heard(buffer.filled().len() - before);
+                Poll::Ready(read)
+            }
+        }
+    }
+
     /// Bytes have come.
     fn heard(&mut self, bytes: usize) {
         if let Some(greeting) = &mut self.greeting {
@@ -125,21 +146,11 @@ impl AsyncRead for Connection {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        ready!(this.poll_handshake(cx))?;
-        let before = buffer.filled().len();
-        let read = match &mut this.stream {
-            Stream::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
-            Stream::Tls(stream) => Pin::new(&mut **stream).poll_read(cx, buffer),
-            Stream::Handshake(_) | Stream::Failed => Poll::Ready(Err(failed())),
-        };
-        if this.greeting.is_none() {
-            return read;
-        }
-        match read {
-            Poll::Pending => this.poll_greeting(cx),
-            Poll::Ready(read) => {
-                this.heard(buffer.filled().len() - before);
-                Poll::Ready(read)
+        match this.poll_bytes(cx, buffer) {
+            Poll::Pending => this.place.poll_silence(cx),
+            read => {
+                this.place.heard();
+                read
             }
         }
     }
@@ -149,6 +160,7 @@ impl AsyncWrite for Connection {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         ready!(this.poll_handshake(cx))?;
+        this.place.heard();
         match &mut this.stream {
             Stream::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
             Stream::Tls(stream) => Pin::new(&mut **stream).poll_write(cx, bytes),
@@ -163,6 +175,7 @@ impl AsyncWrite for Connection {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         ready!(this.poll_handshake(cx))?;
+        this.place.heard();
         match &mut this.stream {
             Stream::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
             Stream::Tls(stream) => Pin::new(&mut **stream).poll_write_vectored(cx, slices),

@@ -26,6 +26,8 @@ pub(super) struct Segment {
     /// The sequence of its first frame.
     pub(super) first: u64,
     pub(super) opened_at: Timestamp,
+    /// The same by the steady clock, for its age.
+    pub(super) aged_from: Timestamp,
     /// Bytes of the file.
     pub(super) len: u64,
     /// Bytes that are durable; of a sealed segment all.
@@ -248,7 +250,7 @@ impl Log {
         let passed = self.passed();
         let pairs = self.segments.iter().zip(self.segments.iter().skip(1));
         let gone = |(old, next): &(&Segment, &Segment)| {
-            old.sealed && next.first <= passed + 1 && next.opened_at < before
+            old.sealed && next.first <= passed + 1 && next.aged_from < before
         };
         pairs.take_while(gone).count()
     }

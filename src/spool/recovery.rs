@@ -116,6 +116,7 @@ impl Inventory {
             generation,
             first,
             opened_at,
+            aged_from: opened_at,
             len,
             end: len,
             sealed: true,

@@ -205,9 +205,10 @@ impl Shared {
         self.log().release_oldest()
     }
 
-    /// How many delivered segments are past their time.
+    /// How many delivered segments are past their time. A clock that is set forward by mistake must not take away what a
+    /// restored store may need.
     pub(super) fn expired(&self) -> usize {
-        self.log().expired(self.clock.now().before(self.bounds.keep_delivered))
+        self.log().expired(self.clock.steady().before(self.bounds.keep_delivered))
     }
 
     /// Lets nothing in until the disk was tried.

@@ -139,7 +139,7 @@ impl Writer {
         self.next += batch.len() as u64;
         let mut log = self.shared.log();
         if self.previous != open.segment.generation {
-            log.opened(segment(open, first, at));
+            log.opened(segment(open, first, at, self.shared.clock.steady()));
             self.previous = open.segment.generation;
         }
         log.committed(open.end, self.next - 1, at);
@@ -190,11 +190,12 @@ impl Writer {
     }
 }
 
-fn segment(open: &OpenSegment, first: u64, opened_at: Timestamp) -> Segment {
+fn segment(open: &OpenSegment, first: u64, opened_at: Timestamp, aged_from: Timestamp) -> Segment {
     Segment {
         generation: open.segment.generation,
         first,
         opened_at,
+        aged_from,
         len: open.segment.len,
         end: open.end,
         sealed: false,

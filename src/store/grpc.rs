@@ -2,8 +2,9 @@
 
 use std::{pin::Pin, sync::Arc};
 
-use futures_util::{Stream, StreamExt as _};
+use futures_util::Stream;
 use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
 use tonic::{Request, Response, Status, Streaming, service::interceptor::InterceptedService};
 use tonic_types::{ErrorDetails, StatusExt as _};
 use uuid::Uuid;
@@ -26,6 +27,7 @@ use crate::{
         ReleaseHeldResponse, SummarizeRequest, SummarizeResponse, WatchRequest,
         store_service_server::{StoreService, StoreServiceServer},
     },
+    windowed::windowed,
 };
 
 /// A gateway's batches are far smaller.
@@ -47,15 +49,18 @@ pub(crate) struct Service {
     store: Store,
     watchers: Arc<Semaphore>,
     summaries: Arc<Semaphore>,
+    streams: TaskTracker,
 }
 
-/// The service of a store, ready to be added to a server. With a key, every call must carry it.
+/// The service of a store, ready to be added to a server. With a key, every call must carry it. Each gateway's stream
+/// is a task among `streams`.
 pub(crate) fn service(
     store: Store,
     key: Option<Secret>,
+    streams: TaskTracker,
 ) -> InterceptedService<StoreServiceServer<Service>, Auth> {
     let [watchers, summaries] = [WATCHERS, SUMMARIES].map(|places| Arc::new(Semaphore::new(places)));
-    let service = Service { store, watchers, summaries };
+    let service = Service { store, watchers, summaries, streams };
     let server = StoreServiceServer::new(service).max_decoding_message_size(MESSAGE_BYTES);
     InterceptedService::new(server, Auth::new(key))
 }
@@ -73,9 +78,9 @@ impl StoreService for Service {
             check_fingerprint(&fingerprint)?;
             self.store.check_identity(fingerprint).await.map_err(status)?;
         }
-        let store = self.store.clone();
-        let batches = request.into_inner().take_until(store.closing());
-        let acks = batches.map(move |batch| append(store.clone(), batch)).buffered(WINDOW);
+        let (store, closing) = (self.store.clone(), self.store.closing());
+        let work = move |batch| append(store.clone(), batch);
+        let acks = windowed(request.into_inner(), WINDOW, work, &self.streams, closing);
         Ok(Response::new(Box::pin(acks)))
     }
 

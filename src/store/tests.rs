@@ -51,7 +51,7 @@ impl Running {
         let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let server = Server::builder().add_service(service(store.clone(), key.clone()));
+        let server = Server::builder().add_service(service(store.clone(), key.clone(), TaskTracker::new()));
         let stopped = stop.clone().cancelled_owned();
         tasks.spawn(server.serve_with_incoming_shutdown(TcpListenerStream::new(listener), stopped));
         let client = connect(&url, key.as_ref(), &ClientTls::default()).await.unwrap();

@@ -3,6 +3,7 @@
 use std::{pin::Pin, sync::Arc};
 
 use futures_util::{Stream, StreamExt, future, stream};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::{Request, Response, Status, Streaming, metadata::MetadataMap};
 
 use super::{decode::decode, render};
@@ -15,6 +16,7 @@ use crate::{
         SubmitStreamResponse, collector_service_server::CollectorService, result,
     },
     survey::Channel,
+    windowed::windowed,
 };
 
 /// Results that are ready together go out together, at the most so many.
@@ -22,16 +24,22 @@ const RESULTS_TOGETHER: usize = 256;
 
 /// The collector's service.
 #[derive(Clone, Debug)]
-pub(crate) struct Collector(Edge);
+pub(crate) struct Collector {
+    edge: Edge,
+    /// One for each stream that is open.
+    pub(super) streams: TaskTracker,
+    /// Streams take nothing more.
+    pub(super) closing: CancellationToken,
+}
 
 impl Collector {
     /// The service on an edge.
-    pub(crate) const fn new(edge: Edge) -> Self {
-        Self(edge)
+    pub(crate) fn new(edge: Edge) -> Self {
+        Self { edge, streams: TaskTracker::new(), closing: CancellationToken::new() }
     }
 
     pub(super) const fn edge(&self) -> &Edge {
-        &self.0
+        &self.edge
     }
 
     fn authorize(&self, metadata: &MetadataMap) -> Result<Arc<ApiKey>, Status> {
@@ -39,16 +47,23 @@ impl Collector {
         let mut given = metadata.get_all("authorization").iter();
         let only = given.next().filter(|_| given.next().is_none());
         let authorization = only.and_then(|value| value.to_str().ok());
-        authorize(&self.0.catalog.load(), authorization, Action::Submit)
-            .map_err(|refusal| render::status(&self.0.intake.refuse(Channel::Api, None, refusal)))
+        authorize(&self.edge.catalog.load(), authorization, Action::Submit)
+            .map_err(|refusal| render::status(&self.edge.intake.refuse(Channel::Api, None, refusal)))
+    }
+
+    fn keep_up(&self) -> Result<(), Status> {
+        self.edge
+            .intake
+            .keep_up()
+            .map_err(|refusal| render::status(&self.edge.intake.refuse(Channel::Api, None, refusal)))
     }
 
     async fn take(&self, submission: Option<Submission>, key: &Arc<ApiKey>) -> Result<Receipt, Refusal> {
         let Some(submission) = submission else {
             let refusal = Refusal::new(Reason::Malformed, "the request holds no submission");
-            return Err(self.0.intake.refuse(Channel::Api, Some(&key.brand), refusal));
+            return Err(self.edge.intake.refuse(Channel::Api, Some(&key.brand), refusal));
         };
-        self.0.intake.submit(decode(submission, key, &self.0.settings.identity_key)).await
+        self.edge.intake.submit(decode(submission, key, &self.edge.settings.identity_key)).await
     }
 
     async fn item(
@@ -71,6 +86,7 @@ type Results = Pin<Box<dyn Stream<Item = Result<SubmitStreamResponse, Status>> +
 #[tonic::async_trait]
 impl CollectorService for Collector {
     async fn submit(&self, request: Request<SubmitRequest>) -> Result<Response<SubmitResponse>, Status> {
+        self.keep_up()?;
         let key = self.authorize(request.metadata())?;
         let taken = self.take(request.into_inner().submission, &key).await;
         let receipt = taken.map_err(|refusal| render::status(&refusal))?;
@@ -85,10 +101,18 @@ impl CollectorService for Collector {
     ) -> Result<Response<Results>, Status> {
         let key = self.authorize(request.metadata())?;
         let collector = self.clone();
-        let in_flight = self.0.settings.grpc.in_flight;
-        let results = until_broken(request.into_inner())
-            .map(move |item| collector.clone().item(item, Arc::clone(&key)))
-            .buffer_unordered(in_flight)
+        let in_flight = self.edge.settings.grpc.in_flight;
+        let intake = Arc::clone(&self.edge.intake);
+        let items = until_broken(request.into_inner()).then(move |item| {
+            let intake = Arc::clone(&intake);
+            async move {
+                // What is not read is not refused: flow control holds the sender.
+                intake.catch_up().await;
+                item
+            }
+        });
+        let work = move |item| collector.clone().item(item, Arc::clone(&key));
+        let results = windowed(items, in_flight, work, &self.streams, self.closing.clone().cancelled_owned())
             .ready_chunks(RESULTS_TOGETHER)
             .flat_map(|ready| stream::iter(together(ready)));
         Ok(Response::new(Box::pin(results)))

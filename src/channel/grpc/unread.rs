@@ -1,4 +1,4 @@
-//! Messages that cannot be read: too large, or no protobuf. tonic refuses them before the service sees them, with codes
+//! Messages that cannot be read: too large, too slow, or no protobuf. tonic refuses them before the service sees them, with codes
 //! of its own, without details and past the books; here they end as every other refusal does.
 
 use std::{
@@ -6,9 +6,12 @@ use std::{
     future::Future,
     pin::Pin,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use http::{HeaderName, HeaderValue, Request, Response};
+use hyper::body::{Frame, SizeHint};
+use tokio::time::{Sleep, sleep};
 use tonic::{Code, Status, body::Body, codegen::Service, server::NamedService};
 
 use super::{Collector, render};
@@ -53,6 +56,10 @@ impl Service<Request<Body>> for CollectorServer {
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let time = self.collector.edge().settings.http.body_timeout;
+        // A stream may be quiet for as long as it likes.
+        let is_unary = request.uri().path().ends_with("/Submit");
+        let request = if is_unary { request.map(|body| Body::new(InTime::new(body, time))) } else { request };
         let reply = self.inner.call(request);
         let collector = self.collector.clone();
         Box::pin(async move {
@@ -92,9 +99,51 @@ impl Collector {
                 let bytes = self.edge().settings.grpc.message_bytes;
                 Refusal::new(Reason::TooLarge, format!("a message must be at most {bytes} bytes"))
             }
+            Code::DeadlineExceeded => {
+                let seconds = self.edge().settings.http.body_timeout.as_secs();
+                Refusal::new(Reason::BodyTimeout, format!("the message did not arrive within {seconds} s"))
+            }
             Code::Internal => Refusal::new(Reason::Malformed, "the message cannot be decoded"),
             _ => return None,
         };
         Some(render::status(&self.edge().intake.refuse(Channel::Api, None, refusal)))
+    }
+}
+
+/// A body that must be whole within a time.
+struct InTime {
+    body: Body,
+    end: Pin<Box<Sleep>>,
+}
+
+impl InTime {
+    fn new(body: Body, time: Duration) -> Self {
+        Self { body, end: Box::pin(sleep(time)) }
+    }
+}
+
+impl hyper::body::Body for InTime {
+    type Data = bytes::Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Status>>> {
+        match Pin::new(&mut self.body).poll_frame(context) {
+            Poll::Pending => self.end.as_mut().poll(context).map(|()| {
+                let late = Status::deadline_exceeded("the message did not arrive in time");
+                Some(Err(late))
+            }),
+            ready => ready,
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }

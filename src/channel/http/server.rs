@@ -16,6 +16,9 @@ use crate::{
     listener::{Connection, Listener},
 };
 
+/// How often an HTTP/2 peer is asked whether it is there, and how long it may take to say so.
+const KEEPALIVE: Duration = Duration::from_secs(10);
+
 /// Serves until told to stop; then lets the requests in flight finish, as long as `drain` allows.
 pub(crate) async fn serve(listener: Listener, edge: Edge, stop: CancellationToken, drain: Duration) {
     let server = Arc::new(Server::new(edge));
@@ -53,7 +56,8 @@ impl Server {
             .timer(TokioTimer::new())
             .max_header_list_size(u32::try_from(bounds.head_bytes).unwrap_or(u32::MAX))
             .max_concurrent_streams(256)
-            .keep_alive_interval(Some(Duration::from_secs(30)));
+            .keep_alive_interval(Some(KEEPALIVE))
+            .keep_alive_timeout(KEEPALIVE);
         Self { proxies: Proxies::new(edge.settings.trusted_proxies.clone()), http, edge }
     }
 

@@ -38,6 +38,7 @@ pub(crate) async fn responses(edge: &Edge, request: Request) -> Reply {
 
 async fn take(edge: &Edge, request: Request) -> Result<Receipt, Refusal> {
     let refuse = |refusal| edge.intake.refuse(Channel::Api, None, refusal);
+    edge.intake.keep_up().map_err(refuse)?;
     let key = program(edge, &request, Action::Submit).map_err(refuse)?;
     let refuse = |refusal| edge.intake.refuse(Channel::Api, Some(&key.brand), refusal);
     let idempotency_key = idempotency_key(&request).map_err(refuse)?;
@@ -61,6 +62,7 @@ pub(crate) async fn batch_responses(edge: &Edge, request: Request) -> Reply {
 
 async fn take_batch(edge: &Edge, request: Request) -> Result<serde_json::Value, Refusal> {
     let bounds = &edge.settings.http;
+    edge.intake.keep_up()?;
     let key = program(edge, &request, Action::Submit)?;
     let media_type = json_body(&request, &["application/json", "application/x-ndjson"])?;
     let (_, body) = request.read_packed(bounds.batch_bytes, bounds).await?;

@@ -115,7 +115,8 @@ impl Embedded {
         ticket: &Ticket,
         runs: &Runs,
     ) -> Idempotency {
-        let now = self.clock.now();
+        // Kept in this process alone, so a jump of the wall clock need not make a key new, or keep it for a year.
+        let now = self.clock.steady();
         let Some(mut shard) = self.shard(key) else { return Idempotency::Unknown };
         match shard.keys.get(key).copied().filter(|used| now < used.at.after(IDEMPOTENCY_KEPT)) {
             None => {

@@ -5,6 +5,7 @@
 //! - Refuses with `rate_limited` (this source, link or call) or `quota_exceeded` (all gateways together).
 //! - Bounds: sources and scopes remembered, answers held beyond a quota; no wait while a lease lasts.
 
+mod pulse;
 mod shared;
 mod sources;
 mod window;
@@ -20,6 +21,7 @@ use arc_swap::ArcSwap;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
+    pulse::Pulse,
     shared::Shared,
     sources::{Source, Sources},
 };
@@ -39,6 +41,7 @@ const HOUR: Duration = Duration::from_hours(1);
 pub struct Limiter {
     local: ArcSwap<Local>,
     shared: Arc<Shared>,
+    pulse: Arc<Pulse>,
 }
 
 /// What this gateway alone counts.
@@ -76,6 +79,7 @@ impl Limiter {
         Self {
             local: ArcSwap::from_pointee(Local::new(settings)),
             shared: Shared::new(claims, settings.fallback_share, clock, tasks, stop),
+            pulse: Pulse::start(settings.queue_delay, tasks, stop),
         }
     }
 
@@ -85,6 +89,16 @@ impl Limiter {
         if self.local.load().settings != *settings {
             self.local.store(Arc::new(Local::new(settings)));
         }
+    }
+
+    /// Whether there is more to do than the cores can, so that what comes in waits too long.
+    pub fn is_behind(&self) -> bool {
+        self.pulse.is_behind()
+    }
+
+    /// Waits until it is not behind, a second at the most.
+    pub async fn catch_up(&self) {
+        self.pulse.catch_up().await;
     }
 
     /// Counts a submission against its source address, link or call; an API key has its quota instead.

@@ -19,6 +19,7 @@ fn settings() -> settings::Limits {
         fallback_share: 0.3,
         held_per_hour: 2,
         in_flight: 100,
+        queue_delay: Duration::from_secs(60),
     }
 }
 

@@ -236,6 +236,13 @@ impl Gateway {
         ledger
     }
 
+    /// What of its memory is resident.
+    pub(crate) fn memory_bytes(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        resident.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+    }
+
     /// One line of `/metrics`, by its beginning.
     pub(crate) async fn metric(&self, beginning: &str) -> Option<f64> {
         let metrics = self.admin("/metrics").await.text;

@@ -4,6 +4,7 @@ mod certificates;
 mod cli;
 mod config;
 pub(crate) mod description;
+mod frames;
 mod gateway;
 mod http;
 mod links;
@@ -20,6 +21,7 @@ mod wire;
 pub(crate) use self::{
     certificates::{Authority, Issued},
     cli::{Cli, voxgate, voxgate_alone},
+    frames::{Frames, Kind, frame, head},
     gateway::Gateway,
     http::{Reply, client, form},
     links::{MailLink, make_link, path_of, plain_link},

@@ -33,6 +33,8 @@ impl Plan {
         config.set("gateway.toml", "admin.token", ADMIN_TOKEN);
         // Many gateways run at once on one disk.
         config.set("gateway.toml", "spool.segment_bytes", "4 MiB");
+        // And on few cores, which is no overload of any one of them.
+        config.set("gateway.toml", "limits.queue_delay", "10 s");
         Self {
             config,
             data: tempfile::tempdir().unwrap(),

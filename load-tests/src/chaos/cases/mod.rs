@@ -4,11 +4,14 @@ mod claims;
 mod disk;
 mod erasure;
 mod gateway;
+mod network;
+mod overload;
 mod redis;
 mod reload;
 mod restore;
 mod shutdown;
 mod store;
+mod time;
 
 use super::case::Entry;
 
@@ -61,4 +64,25 @@ pub(crate) const ALL: &[Entry] = &[
     Entry { name: "disk_flipped_bits", run: |case| Box::pin(disk::damaged::flipped_bits(case)) },
     Entry { name: "disk_missing_segment", run: |case| Box::pin(disk::damaged::missing_segment(case)) },
     Entry { name: "disk_recycled_segment", run: |case| Box::pin(disk::damaged::recycled_segment(case)) },
+    Entry { name: "network_client_cut", run: |case| Box::pin(network::client_cut(case)) },
+    Entry { name: "network_client_half_open", run: |case| Box::pin(network::client_half_open(case)) },
+    Entry {
+        name: "network_client_reset_mid_body",
+        run: |case| Box::pin(network::client_reset_mid_body(case)),
+    },
+    Entry { name: "network_slow_loris", run: |case| Box::pin(network::slow_loris(case)) },
+    Entry { name: "network_idle_connections", run: |case| Box::pin(network::idle_connections(case)) },
+    Entry {
+        name: "network_client_gone_before_receipt",
+        run: |case| Box::pin(network::client_gone_before_receipt(case)),
+    },
+    Entry { name: "network_rapid_reset", run: |case| Box::pin(network::rapid_reset(case)) },
+    Entry { name: "network_flow_control_stall", run: |case| Box::pin(network::flow_control_stall(case)) },
+    Entry { name: "network_store_cut", run: |case| Box::pin(network::store_cut(case)) },
+    Entry { name: "network_store_half_open", run: |case| Box::pin(network::store_half_open(case)) },
+    Entry { name: "network_store_reset", run: |case| Box::pin(network::store_reset(case)) },
+    Entry { name: "network_store_slow", run: |case| Box::pin(network::store_slow(case)) },
+    Entry { name: "time_jumps", run: |case| Box::pin(time::jumps(case)) },
+    Entry { name: "time_dated_answers", run: |case| Box::pin(time::dated_answers(case)) },
+    Entry { name: "overload", run: |case| Box::pin(overload::twice(case)) },
 ];

@@ -51,7 +51,12 @@ impl Default for Setup {
             all_roles: false,
             claims: Claims::Embedded,
             // Recovery and delivery after an outage are what is waited for.
-            settings: vec![("spool.segment_bytes", "4 MiB".into()), ("store.backoff_max", "500 ms".into())],
+            settings: vec![
+                ("spool.segment_bytes", "4 MiB".into()),
+                ("store.backoff_max", "500 ms".into()),
+                // Cases run beside each other: cores that others use are no overload.
+                ("limits.queue_delay", "10 s".into()),
+            ],
             client_proxy: false,
             store_proxy: false,
             refusing_store: false,

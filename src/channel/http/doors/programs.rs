@@ -26,6 +26,7 @@ pub(in crate::channel::http) async fn links(edge: &Edge, request: Request) -> Re
 async fn make(edge: &Edge, request: Request) -> Result<Bytes, Refusal> {
     let bounds = &edge.settings.http;
     let catalog = edge.catalog.load_full();
+    edge.intake.keep_up()?;
     let key = program(edge, &request, Action::Links)?;
     json_body(&request, &["application/json"])?;
     let (_, body) = request.read(bounds.batch_bytes, bounds).await?;

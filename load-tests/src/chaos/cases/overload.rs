@@ -1,0 +1,73 @@
+//! More comes than the gateway can take.
+
+mod flood;
+
+use std::time::Duration;
+
+use self::flood::{Flood, Sends};
+use crate::{
+    chaos::{
+        case::Case,
+        rig::{Rig, Setup},
+        verdict::Verdict,
+    },
+    cores::Cores,
+};
+
+/// Requests without a reply at once, at the most.
+const CONNECTIONS: u32 = 4000;
+/// What the issue asks of a refusal.
+const REFUSED_WITHIN: Duration = Duration::from_millis(50);
+/// And of the time after.
+const BACK_WITHIN: Duration = Duration::from_secs(5);
+/// Latencies below this are all alike: schedulers, and neighbours on the machine.
+const NOISE: Duration = Duration::from_millis(20);
+/// Far above what a healthy gateway has, far below what a queue without a bound would take.
+const MEMORY_BYTES: u64 = 512 << 20;
+
+/// Twice the capacity, open loop, on a gateway that has one core for all its roles; the load has the other.
+pub(super) async fn twice(case: Case) -> anyhow::Result<Verdict> {
+    let cores = Cores::share()?;
+    let mut setup =
+        Setup { all_roles: true, ..Setup::default() }.set("limits.per_api_key", "1000000000 / 1m");
+    // The default, which other cases do without.
+    setup = setup.set("limits.queue_delay", "20 ms");
+    if cores.are_pinned() {
+        setup.gateway_wrapper = ["taskset", "-c", &cores.server].map(str::to_owned).into();
+    }
+    let mut rig = setup.start(&case).await?;
+    rig.delivered_within = Duration::from_secs(case.pick(30, 180));
+    cores.settle()?;
+    let connections = case.pick(CONNECTIONS / 4, CONNECTIONS);
+    let mut flood = Flood::open(rig.gateway(0)?.address().http, connections).await?;
+
+    let capacity = flood.ramp(Duration::from_secs(case.pick(1, 3))).await?;
+    let calm = capacity / 4;
+    let before = flood.run(calm, Duration::from_secs(case.pick(1, 5))).await?;
+    let during = flood.run(capacity * 2, Duration::from_secs(case.pick(4, 120))).await?;
+    let after = flood.run(calm, BACK_WITHIN * case.pick(1, 2)).await?;
+    let back = after.since(BACK_WITHIN.mul_f64(case.pick(0.8, 1.0)));
+
+    let (_, peak) = rig.gateway(0)?.server.memory_bytes()?;
+    let mut verdict = judge(&mut rig, flood, &during).await?;
+    verdict.must(peak < MEMORY_BYTES, || format!("memory was {} MiB at its peak", peak >> 20));
+    let [usual, then] = [&before, &back].map(|sends| sends.taken(0.99));
+    verdict.must(then <= (usual * 2).max(NOISE), || {
+        format!("{BACK_WITHIN:?} after the overload p99 was {then:?}, before it {usual:?}")
+    });
+    verdict.note(format!("peak {} MiB, capacity {capacity}/s", peak >> 20));
+    verdict.note(format!("during: {}", during.told()));
+    verdict.note(format!("before: {}; after: {}", before.told(), back.told()));
+    Ok(verdict)
+}
+
+/// What holds of every form: refusals came, in time and saying when to come back; and what the oracle says. A debug
+/// build is too slow for the bound.
+async fn judge(rig: &mut Rig, flood: Flood, during: &Sends) -> anyhow::Result<Verdict> {
+    let is_short = rig.case.is_short;
+    let mut verdict = rig.judge_history(&flood.history()).await?;
+    let slow = during.refused(0.99);
+    verdict.must(is_short || slow <= REFUSED_WITHIN, || format!("p99 of the refusals was {slow:?}"));
+    verdict.must(verdict.counts.unknown == 0, || "some got neither a receipt nor a refusal".to_owned());
+    Ok(verdict)
+}

@@ -1,0 +1,265 @@
+//! Programs that send one answer each, at a rate, whatever is outstanding: cheap to make, so that one core makes more
+//! than another can take.
+
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use serde_json::json;
+use tokio::{task::JoinSet, time::timeout};
+
+use crate::{
+    chaos::{
+        history::{Fate, Gaps, History, Refused, Sent},
+        plan::{Answer, Person, Proof, Way},
+    },
+    identity::API_KEY,
+    load::Connection,
+};
+
+/// A reply that is not there by then is given up.
+const REPLY_WITHIN: Duration = Duration::from_secs(20);
+/// Connections of the ramp's steps; the more wait together, the more is committed together.
+const RAMP: [usize; 3] = [64, 256, 1000];
+
+/// Connections, and what was sent over them.
+#[derive(Debug)]
+pub(super) struct Flood {
+    address: SocketAddr,
+    connections: Vec<Connection>,
+    next_person: u32,
+    began: Instant,
+    sent: Vec<(Person, Sent)>,
+    not_sent: u64,
+}
+
+/// What one run sent.
+#[derive(Debug, Default)]
+pub(super) struct Sends {
+    /// After the run's begin, how long it took, whether it was taken.
+    sends: Vec<(Duration, Duration, bool)>,
+    not_sent: u64,
+    length: Duration,
+}
+
+/// What one connection has to do.
+#[derive(Clone, Copy, Debug)]
+struct Turn {
+    first: Instant,
+    every: Duration,
+    end: Instant,
+    person: u32,
+    people_step: u32,
+}
+
+/// What one connection did.
+struct Done {
+    connection: Connection,
+    sent: Vec<(Person, Sent)>,
+    not_sent: u64,
+}
+
+impl Flood {
+    pub(super) async fn open(address: SocketAddr, connections: u32) -> anyhow::Result<Self> {
+        let mut flood = Self {
+            address,
+            connections: Vec::new(),
+            next_person: 0,
+            began: Instant::now(),
+            sent: Vec::new(),
+            not_sent: 0,
+        };
+        for _ in 0..connections {
+            flood.connections.push(Connection::open(address).await?);
+        }
+        Ok(flood)
+    }
+
+    /// What is taken in a second, at the most, of connections that ask again as soon as they are answered; each step of
+    /// the ramp takes so long.
+    pub(super) async fn ramp(&mut self, length: Duration) -> anyhow::Result<u32> {
+        let mut most = 0;
+        for connections in RAMP {
+            let rest = self.connections.split_off(connections.min(self.connections.len()));
+            // So often that every turn is late.
+            let sends = self.turns(Duration::from_nanos(1), length).await?;
+            self.connections.extend(rest);
+            let taken = sends.sends.iter().filter(|(_, _, taken)| *taken).count();
+            most = most.max(u32::try_from(taken)? / u32::try_from(length.as_secs().max(1))?);
+        }
+        Ok(most)
+    }
+
+    /// So many a second.
+    pub(super) async fn run(&mut self, rate: u32, length: Duration) -> anyhow::Result<Sends> {
+        let sends = self.turns(Duration::from_secs(1) / rate.max(1), length).await?;
+        self.not_sent += sends.not_sent;
+        Ok(sends)
+    }
+
+    /// The connections take turns, one each `each`; one that still waits for its reply leaves its turn out.
+    async fn turns(&mut self, each: Duration, length: Duration) -> anyhow::Result<Sends> {
+        let begin = Instant::now();
+        let count = u32::try_from(self.connections.len())?;
+        let mut turns = JoinSet::new();
+        for (place, mut connection) in (0..count).zip(std::mem::take(&mut self.connections)) {
+            // Kept unused for too long, it was closed.
+            if !connection.is_idle() {
+                connection = Connection::open(self.address).await?;
+            }
+            let turn = Turn {
+                first: begin + each * place,
+                every: each * count,
+                end: begin + length,
+                person: self.next_person + place,
+                people_step: count,
+            };
+            turns.spawn(turn.run(self.address, connection, self.began));
+        }
+        let mut run = Sends { length, ..Sends::default() };
+        let mut most = self.next_person;
+        while let Some(done) = turns.join_next().await {
+            let done = done??;
+            self.connections.push(done.connection);
+            run.not_sent += done.not_sent;
+            for (person, sent) in done.sent {
+                let taken = matches!(sent.fate, Fate::Acknowledged { .. });
+                let at = (self.began + sent.at).saturating_duration_since(begin);
+                run.sends.push((at, sent.took, taken));
+                most = most.max(person.number + 1);
+                self.sent.push((person, sent));
+            }
+        }
+        self.next_person = most;
+        Ok(run)
+    }
+
+    /// All that was sent, as the oracle reads it.
+    pub(super) fn history(mut self) -> History {
+        let mut history = History::default();
+        let received = |sent: &Sent| sent.at + sent.took;
+        self.sent.sort_by_key(|(_, sent)| received(sent));
+        let mut gaps = Gaps::since(self.began);
+        for (person, sent) in self.sent {
+            if matches!(sent.fate, Fate::Acknowledged { .. }) {
+                history.counts.longest_gap = gaps.mark(self.began + received(&sent));
+            }
+            history.note(person, sent);
+        }
+        history.counts.not_sent = self.not_sent;
+        history
+    }
+}
+
+impl Turn {
+    async fn run(
+        mut self,
+        address: SocketAddr,
+        mut connection: Connection,
+        began: Instant,
+    ) -> anyhow::Result<Done> {
+        let (mut sent, mut not_sent) = (Vec::new(), 0);
+        while self.first < self.end {
+            tokio::time::sleep_until(self.first.into()).await;
+            let at = Instant::now();
+            if at >= self.end {
+                break;
+            }
+            let person = Person { number: self.person, proof: Proof::References };
+            self.person += self.people_step;
+            let answer = Answer { score: i32::try_from(person.number % 11)?, reason: None };
+            let fate = ask(&mut connection, person, answer).await;
+            if matches!(fate, Fate::Broken | Fate::TimedOut) {
+                connection = Connection::open(address).await?;
+            }
+            let (now, at_of_run) = (Instant::now(), at.duration_since(began));
+            let took = now.duration_since(at);
+            sent.push((
+                person,
+                Sent { ordinal: 0, way: Way::Json, gateway: 0, answer, at: at_of_run, took, fate },
+            ));
+            self.first += self.every;
+            // Turns that went by while it waited.
+            let missed = now.saturating_duration_since(self.first).as_nanos() / self.every.as_nanos().max(1);
+            let missed = u32::try_from(missed).unwrap_or(u32::MAX);
+            not_sent += u64::from(missed);
+            self.first += self.every.saturating_mul(missed);
+        }
+        Ok(Done { connection, sent, not_sent })
+    }
+}
+
+async fn ask(connection: &mut Connection, person: Person, answer: Answer) -> Fate {
+    let body = json!({
+        "survey": "support-nps", "brand": "acme", "interaction": person.interaction(),
+        "respondent": {"ref": person.respondent()}, "locale": "en", "country": "CH",
+        "answers": {"recommend": answer.score},
+    });
+    let body = body.to_string();
+    let request = format!(
+        "POST /v1/responses HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
+         authorization: Bearer {API_KEY}\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    match timeout(REPLY_WITHIN, connection.exchange(request.as_bytes())).await {
+        Ok(Ok(reply)) if reply.status < 300 => Fate::Acknowledged { held: reply.status == 202 },
+        Ok(Ok(reply)) => Fate::Refused(Refused {
+            code: reply.status.to_string(),
+            status: reply.status,
+            says_when: reply.says_when,
+        }),
+        Ok(Err(_)) => Fate::Broken,
+        Err(_) => Fate::TimedOut,
+    }
+}
+
+impl Sends {
+    /// Those that were sent so long after the begin.
+    pub(super) fn since(&self, after: Duration) -> Self {
+        let sends = self.sends.iter().filter(|(at, _, _)| *at >= after).copied().collect();
+        Self { sends, not_sent: self.not_sent, length: self.length.saturating_sub(after) }
+    }
+
+    /// How long a share of the receipts took at the most.
+    pub(super) fn taken(&self, share: f64) -> Duration {
+        self.quantile(share, true)
+    }
+
+    /// How long a share of the refusals took at the most.
+    pub(super) fn refused(&self, share: f64) -> Duration {
+        self.quantile(share, false)
+    }
+
+    #[allow(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a place in a list of measurements"
+    )]
+    fn quantile(&self, share: f64, of_taken: bool) -> Duration {
+        let of = self.sends.iter().filter(|(_, _, taken)| *taken == of_taken);
+        let mut spans: Vec<_> = of.map(|(_, took, _)| *took).collect();
+        spans.sort_unstable();
+        let place = (spans.len() as f64 * share) as usize;
+        spans.get(place.min(spans.len().saturating_sub(1))).copied().unwrap_or_default()
+    }
+
+    /// For the report.
+    pub(super) fn told(&self) -> String {
+        let taken = self.sends.iter().filter(|(_, _, taken)| *taken).count();
+        let refused = self.sends.len() - taken;
+        let rate = |count: usize| count as u64 / self.length.as_secs().max(1);
+        let ms = |span: Duration| format!("{:.1}", span.as_secs_f64() * 1e3);
+        format!(
+            "taken {}/s p50 {} p99 {} ms, refused {}/s p50 {} p99 {} ms, not sent {}",
+            rate(taken),
+            ms(self.taken(0.5)),
+            ms(self.taken(0.99)),
+            rate(refused),
+            ms(self.refused(0.5)),
+            ms(self.refused(0.99)),
+            self.not_sent,
+        )
+    }
+}
