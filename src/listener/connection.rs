@@ -66,11 +66,7 @@ impl Greeting {
 }
 
 impl Connection {
-    pub(super) fn new(
-        stream: TcpStream,
-        tls: Option<Arc<ServerConfig>>,
-        place: Place,
-    ) -> Self {
+    pub(super) fn new(stream: TcpStream, tls: Option<Arc<ServerConfig>>, place: Place) -> Self {
         let stream = match tls {
             None => Stream::Plain(stream),
             Some(tls) => Stream::Handshake(Box::new(TlsAcceptor::from(tls).accept(stream))),

@@ -81,7 +81,7 @@ async fn accept(
 }
 
 async fn serve(store: Store, stream: DuplexStream, tasks: Tasks) {
-    let service = stepped::service(store, None);
+    let service = stepped::service(store, None, tasks.0.clone());
     let service = hyper::service::service_fn(move |request| {
         let mut service = service.clone();
         async move { service.call(request).await }

@@ -9,7 +9,6 @@ use super::verdict::Verdict;
 /// What a case is run with.
 #[derive(Clone, Debug)]
 pub(crate) struct Case {
-    pub(crate) name: &'static str,
     pub(crate) seed: u64,
     /// A few seconds instead of a minute.
     pub(crate) is_short: bool,

@@ -125,7 +125,6 @@ fn run_one(plan: &Plan, entry: &Entry, seed: u64, progress: &Progress) -> anyhow
     let absolute =
         |path: &Path| path.canonicalize().with_context(|| format!("{} is not there", path.display()));
     let case = Case {
-        name: entry.name,
         seed,
         is_short: plan.short,
         voxgate: absolute(&plan.voxgate)?,
