@@ -98,10 +98,12 @@ pub(super) async fn failover(case: Case) -> anyhow::Result<Verdict> {
     let mut outage = Outage::begin(&case, two_gateways(Claims::Cluster)).await?;
     let pairs = topology::pairs(outage.nodes()?)?;
     let [by_command, by_death, ..] = pairs[..] else { bail!("there are three masters with a replica each") };
+    topology::replicated(outage.nodes()?, by_command).await?;
     topology::cut_replication(topology::node(outage.nodes()?, by_command.master)?)?;
     outage.load.acknowledges(50, ENDS_WITHIN).await?;
     topology::take_over(outage.nodes()?, by_command).await?;
     outage.goes_on().await?;
+    topology::replicated(outage.nodes()?, by_death).await?;
     topology::cut_replication(topology::node(outage.nodes()?, by_death.master)?)?;
     outage.load.acknowledges(50, ENDS_WITHIN).await?;
     topology::node(outage.nodes()?, by_death.master)?.kill();

@@ -12,6 +12,8 @@ use crate::{
 
 /// A master that does not answer for so long is failed over, ms.
 const NODE_TIMEOUT_MS: &str = "1000";
+/// The same while they meet: a handshake that takes longer is given up, and `redis-cli` then waits for it for ever.
+const MEETING_TIMEOUT_MS: &str = "30000";
 
 /// Six nodes.
 #[derive(Debug)]
@@ -30,7 +32,8 @@ impl Cluster {
                 ["--cluster-enabled", "yes"],
                 ["--cluster-port", &bus],
                 ["--cluster-config-file", &file],
-                ["--cluster-node-timeout", NODE_TIMEOUT_MS],
+                ["--cluster-node-timeout", MEETING_TIMEOUT_MS],
+                ["--repl-diskless-sync-delay", "0"],
             ];
             nodes.extend(Redis::start_at(address, dir, "", more.as_flattened()).await?);
         }
@@ -57,6 +60,7 @@ impl Cluster {
         ensure!(created.status.success(), "no cluster: {}", String::from_utf8_lossy(&created.stdout));
         let started = Instant::now();
         for node in &self.nodes {
+            node.cli(&["CONFIG", "SET", "cluster-node-timeout", NODE_TIMEOUT_MS])?;
             loop {
                 let info = node.cli(&["CLUSTER", "INFO"])?;
                 if info.contains("cluster_state:ok") && info.contains("cluster_known_nodes:6") {

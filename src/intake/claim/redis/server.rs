@@ -111,7 +111,7 @@ impl Cluster {
         let node = || {
             Server::start_as(|| {
                 let words =
-                    "--cluster-enabled yes --cluster-node-timeout 1000 --cluster-require-full-coverage no";
+                    "--cluster-enabled yes --cluster-node-timeout 30000 --cluster-require-full-coverage no";
                 let bus = ["--cluster-port".to_owned(), free_port().to_string()];
                 words.split(' ').map(str::to_owned).chain(bus).collect()
             })
@@ -123,6 +123,10 @@ impl Cluster {
         create.extend(["--cluster-replicas", "1", "--cluster-yes"]);
         let created = servers[0].cli(&create);
         assert!(created.contains("All 16384 slots covered"), "{created}");
+        // A handshake that takes longer than this is given up, so it is short only from here on.
+        for server in &servers {
+            assert_eq!(server.cli(&["CONFIG", "SET", "cluster-node-timeout", "1000"]), "OK");
+        }
         let cluster = Self { servers };
         wait(|| cluster.servers.iter().all(Server::is_whole));
         cluster

@@ -44,7 +44,11 @@ pub(in crate::chaos::cases) fn node(nodes: &mut [Redis], place: usize) -> anyhow
 pub(in crate::chaos::cases) async fn replicated(nodes: &mut [Redis], pair: Pair) -> anyhow::Result<()> {
     let written = offset(node(nodes, pair.master)?, "master_repl_offset:")?;
     let started = Instant::now();
-    while offset(node(nodes, pair.replica)?, "slave_repl_offset:")? < written {
+    let replica = node(nodes, pair.replica)?;
+    let is_linked = |replica: &Redis| {
+        anyhow::Ok(replica.cli(&["INFO", "replication"])?.contains("master_link_status:up"))
+    };
+    while !is_linked(replica)? || offset(replica, "slave_repl_offset:")? < written {
         ensure!(started.elapsed() < DEADLINE, "a replica does not catch up");
         tokio::time::sleep(LOOK_EVERY).await;
     }
