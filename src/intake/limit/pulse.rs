@@ -15,38 +15,40 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Between two looks: a quarter of a delay that matters, and little work for an idle machine.
 const BEAT: Duration = Duration::from_millis(5);
+/// Who was late stays behind for so long (CoDel's interval): else all that waits would be let in between two late beats.
+const STAYS_BEHIND: Duration = Duration::from_millis(100);
 /// A stream that is held back goes on after so long, whatever the pulse says.
 const HELD_BACK_AT_MOST: Duration = Duration::from_secs(1);
 
-/// How late the last beat was, and when it was.
+/// When the last beat was, and until when it counts as late.
 #[derive(Debug)]
 pub(super) struct Pulse {
     bound: Duration,
     begun: Instant,
     last_us: AtomicU64,
-    late_us: AtomicU64,
+    behind_until_us: AtomicU64,
 }
 
 impl Pulse {
     /// Beats until `stop`; more than `bound` late is behind.
     pub(super) fn start(bound: Duration, tasks: &TaskTracker, stop: &CancellationToken) -> Arc<Self> {
-        let (last_us, late_us) = (AtomicU64::new(0), AtomicU64::new(0));
-        let pulse = Arc::new(Self { bound, begun: Instant::now(), last_us, late_us });
+        let (last_us, behind_until_us) = (AtomicU64::new(0), AtomicU64::new(0));
+        let pulse = Arc::new(Self { bound, begun: Instant::now(), last_us, behind_until_us });
         let (beating, stop) = (Arc::clone(&pulse), stop.clone());
         tasks.spawn(async move {
             stop.run_until_cancelled(beating.beat()).await;
             // Nothing measures any more, so nothing is late.
             beating.last_us.store(u64::MAX, Ordering::Relaxed);
-            beating.late_us.store(0, Ordering::Relaxed);
+            beating.behind_until_us.store(0, Ordering::Relaxed);
         });
         pulse
     }
 
-    /// Whether the last beat was too late, or the next one is already.
+    /// Whether a beat was too late a moment ago, or the next one is already.
     pub(super) fn is_behind(&self) -> bool {
-        let since = micros(self.begun.elapsed()).saturating_sub(self.last_us.load(Ordering::Relaxed));
-        let late = since.saturating_sub(micros(BEAT)).max(self.late_us.load(Ordering::Relaxed));
-        late > micros(self.bound)
+        let now_us = micros(self.begun.elapsed());
+        let since_us = now_us.saturating_sub(self.last_us.load(Ordering::Relaxed));
+        since_us > micros(BEAT + self.bound) || now_us < self.behind_until_us.load(Ordering::Relaxed)
     }
 
     /// Waits until it is not behind, for a while at the most.
@@ -61,8 +63,11 @@ impl Pulse {
         loop {
             let begun = Instant::now();
             sleep(BEAT).await;
-            self.late_us.store(micros(begun.elapsed().saturating_sub(BEAT)), Ordering::Relaxed);
-            self.last_us.store(micros(self.begun.elapsed()), Ordering::Relaxed);
+            let now_us = micros(self.begun.elapsed());
+            if begun.elapsed() > BEAT + self.bound {
+                self.behind_until_us.store(now_us + micros(STAYS_BEHIND), Ordering::Relaxed);
+            }
+            self.last_us.store(now_us, Ordering::Relaxed);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! More comes than the gateway can take.
 
 mod flood;
+mod probe;
 
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use crate::{
 };
 
 /// Requests without a reply at once, at the most.
-const CONNECTIONS: u32 = 4000;
+const CONNECTIONS: usize = 4000;
 /// What the issue asks of a refusal.
 const REFUSED_WITHIN: Duration = Duration::from_millis(50);
 /// And of the time after.
@@ -39,17 +40,20 @@ pub(super) async fn twice(case: Case) -> anyhow::Result<Verdict> {
     rig.delivered_within = Duration::from_secs(case.pick(30, 180));
     cores.settle()?;
     let connections = case.pick(CONNECTIONS / 4, CONNECTIONS);
-    let mut flood = Flood::open(rig.gateway(0)?.address().http, connections).await?;
+    let mut flood = Flood::new(rig.gateway(0)?.address().http, connections);
 
     let capacity = flood.ramp(Duration::from_secs(case.pick(1, 3))).await?;
     let calm = capacity / 4;
     let before = flood.run(calm, Duration::from_secs(case.pick(1, 5))).await?;
-    let during = flood.run(capacity * 2, Duration::from_secs(case.pick(4, 120))).await?;
+    let length = Duration::from_secs(case.pick(4, 120));
+    let probe = flood.probe(length)?;
+    let during = flood.run(capacity * 2, length).await?;
+    let beside = flood.end(probe, length)?;
     let after = flood.run(calm, BACK_WITHIN * case.pick(1, 2)).await?;
     let back = after.since(BACK_WITHIN.mul_f64(case.pick(0.8, 1.0)));
 
     let (_, peak) = rig.gateway(0)?.server.memory_bytes()?;
-    let mut verdict = judge(&mut rig, flood, &during).await?;
+    let mut verdict = judge(&mut rig, flood, &beside).await?;
     verdict.must(peak < MEMORY_BYTES, || format!("memory was {} MiB at its peak", peak >> 20));
     let [usual, then] = [&before, &back].map(|sends| sends.taken(0.99));
     verdict.must(then <= (usual * 2).max(NOISE), || {
@@ -57,16 +61,17 @@ pub(super) async fn twice(case: Case) -> anyhow::Result<Verdict> {
     });
     verdict.note(format!("peak {} MiB, capacity {capacity}/s", peak >> 20));
     verdict.note(format!("during: {}", during.told()));
+    verdict.note(format!("beside it: {}", beside.told()));
     verdict.note(format!("before: {}; after: {}", before.told(), back.told()));
     Ok(verdict)
 }
 
 /// What holds of every form: refusals came, in time and saying when to come back; and what the oracle says. A debug
 /// build is too slow for the bound.
-async fn judge(rig: &mut Rig, flood: Flood, during: &Sends) -> anyhow::Result<Verdict> {
+async fn judge(rig: &mut Rig, flood: Flood, beside: &Sends) -> anyhow::Result<Verdict> {
     let is_short = rig.case.is_short;
     let mut verdict = rig.judge_history(&flood.history()).await?;
-    let slow = during.refused(0.99);
+    let slow = beside.refused(0.99);
     verdict.must(is_short || slow <= REFUSED_WITHIN, || format!("p99 of the refusals was {slow:?}"));
     verdict.must(verdict.counts.unknown == 0, || "some got neither a receipt nor a refusal".to_owned());
     Ok(verdict)

@@ -9,6 +9,7 @@ use std::{
 use serde_json::json;
 use tokio::{task::JoinSet, time::timeout};
 
+use super::probe::Probe;
 use crate::{
     chaos::{
         history::{Fate, Gaps, History, Refused, Sent},
@@ -23,14 +24,19 @@ const REPLY_WITHIN: Duration = Duration::from_secs(20);
 /// Connections of the ramp's steps; the more wait together, the more is committed together.
 const RAMP: [usize; 3] = [64, 256, 1000];
 
+/// One answer that was sent, and by whom.
+pub(super) type Sample = (Person, Sent);
+
 /// Connections, and what was sent over them.
 #[derive(Debug)]
 pub(super) struct Flood {
     address: SocketAddr,
+    /// Used by a run, beyond the ramp.
+    most: usize,
     connections: Vec<Connection>,
     next_person: u32,
     began: Instant,
-    sent: Vec<(Person, Sent)>,
+    sent: Vec<Sample>,
     not_sent: u64,
 }
 
@@ -45,35 +51,41 @@ pub(super) struct Sends {
 
 /// What one connection has to do.
 #[derive(Clone, Copy, Debug)]
-struct Turn {
-    first: Instant,
-    every: Duration,
-    end: Instant,
-    person: u32,
-    people_step: u32,
+pub(super) struct Turn {
+    pub(super) first: Instant,
+    pub(super) every: Duration,
+    pub(super) end: Instant,
+    pub(super) person: u32,
+    pub(super) people_step: u32,
 }
 
 /// What one connection did.
-struct Done {
+pub(super) struct Done {
     connection: Connection,
-    sent: Vec<(Person, Sent)>,
+    pub(super) sent: Vec<Sample>,
     not_sent: u64,
 }
 
 impl Flood {
-    pub(super) async fn open(address: SocketAddr, connections: u32) -> anyhow::Result<Self> {
-        let mut flood = Self {
-            address,
-            connections: Vec::new(),
-            next_person: 0,
-            began: Instant::now(),
-            sent: Vec::new(),
-            not_sent: 0,
-        };
-        for _ in 0..connections {
-            flood.connections.push(Connection::open(address).await?);
+    /// So many connections at the most; they are opened when they are needed, since silent ones are closed.
+    pub(super) fn new(address: SocketAddr, most: usize) -> Self {
+        let (connections, sent) = (Vec::new(), Vec::new());
+        Self { address, most, connections, next_person: 0, began: Instant::now(), sent, not_sent: 0 }
+    }
+
+    /// Programs beside the flood, for as long.
+    pub(super) fn probe(&self, length: Duration) -> anyhow::Result<Probe> {
+        Probe::start(self.address, self.began, length)
+    }
+
+    /// Counts what the probe sent as well.
+    pub(super) fn end(&mut self, probe: Probe, length: Duration) -> anyhow::Result<Sends> {
+        let mut run = Sends { length, ..Sends::default() };
+        for sample in probe.end()? {
+            run.add(&sample, sample.1.at);
+            self.sent.push(sample);
         }
-        Ok(flood)
+        Ok(run)
     }
 
     /// What is taken in a second, at the most, of connections that ask again as soon as they are answered; each step of
@@ -81,10 +93,8 @@ impl Flood {
     pub(super) async fn ramp(&mut self, length: Duration) -> anyhow::Result<u32> {
         let mut most = 0;
         for connections in RAMP {
-            let rest = self.connections.split_off(connections.min(self.connections.len()));
             // So often that every turn is late.
-            let sends = self.turns(Duration::from_nanos(1), length).await?;
-            self.connections.extend(rest);
+            let sends = self.turns(connections.min(self.most), Duration::from_nanos(1), length).await?;
             let taken = sends.sends.iter().filter(|(_, _, taken)| *taken).count();
             most = most.max(u32::try_from(taken)? / u32::try_from(length.as_secs().max(1))?);
         }
@@ -93,21 +103,21 @@ impl Flood {
 
     /// So many a second.
     pub(super) async fn run(&mut self, rate: u32, length: Duration) -> anyhow::Result<Sends> {
-        let sends = self.turns(Duration::from_secs(1) / rate.max(1), length).await?;
+        let sends = self.turns(self.most, Duration::from_secs(1) / rate.max(1), length).await?;
         self.not_sent += sends.not_sent;
         Ok(sends)
     }
 
     /// The connections take turns, one each `each`; one that still waits for its reply leaves its turn out.
-    async fn turns(&mut self, each: Duration, length: Duration) -> anyhow::Result<Sends> {
+    async fn turns(&mut self, wanted: usize, each: Duration, length: Duration) -> anyhow::Result<Sends> {
+        self.connections.retain(Connection::is_idle);
+        while self.connections.len() < wanted {
+            self.connections.push(Connection::open(self.address).await?);
+        }
         let begin = Instant::now();
-        let count = u32::try_from(self.connections.len())?;
+        let count = u32::try_from(wanted)?;
         let mut turns = JoinSet::new();
-        for (place, mut connection) in (0..count).zip(std::mem::take(&mut self.connections)) {
-            // Kept unused for too long, it was closed.
-            if !connection.is_idle() {
-                connection = Connection::open(self.address).await?;
-            }
+        for (place, connection) in (0..count).zip(std::mem::take(&mut self.connections)) {
             let turn = Turn {
                 first: begin + each * place,
                 every: each * count,
@@ -123,12 +133,10 @@ impl Flood {
             let done = done??;
             self.connections.push(done.connection);
             run.not_sent += done.not_sent;
-            for (person, sent) in done.sent {
-                let taken = matches!(sent.fate, Fate::Acknowledged { .. });
-                let at = (self.began + sent.at).saturating_duration_since(begin);
-                run.sends.push((at, sent.took, taken));
-                most = most.max(person.number + 1);
-                self.sent.push((person, sent));
+            for sample in done.sent {
+                run.add(&sample, (self.began + sample.1.at).saturating_duration_since(begin));
+                most = most.max(sample.0.number + 1);
+                self.sent.push(sample);
             }
         }
         self.next_person = most;
@@ -153,7 +161,7 @@ impl Flood {
 }
 
 impl Turn {
-    async fn run(
+    pub(super) async fn run(
         mut self,
         address: SocketAddr,
         mut connection: Connection,
@@ -215,6 +223,10 @@ async fn ask(connection: &mut Connection, person: Person, answer: Answer) -> Fat
 }
 
 impl Sends {
+    fn add(&mut self, (_, sent): &Sample, at: Duration) {
+        self.sends.push((at, sent.took, sent.fate.is_acknowledged()));
+    }
+
     /// Those that were sent so long after the begin.
     pub(super) fn since(&self, after: Duration) -> Self {
         let sends = self.sends.iter().filter(|(at, _, _)| *at >= after).copied().collect();
