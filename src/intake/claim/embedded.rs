@@ -28,7 +28,8 @@ const SHARDS: usize = 64;
 pub(super) const IDEMPOTENCY_KEPT: Duration = Duration::from_hours(24);
 
 /// A button pressed twice, or a retry: a double that comes so soon after its answer is dropped at once. No gateway but
-/// this one takes answers, and nobody is erased and says the same anew in so short a time.
+/// this one takes answers, and nobody is erased and says the same anew in so short a time. Only where this process took the
+/// answer itself: of what a damaged spool lost, a change among it, a start knows nothing.
 const PRESSED_TWICE_SECS: u32 = 10;
 
 /// A map of two generations.
@@ -98,7 +99,8 @@ impl Embedded {
         };
         // Memory has no failovers: what is read is the newest.
         let certainty = Certainty { on_disk: is_settled(runs, claim.run, claim.ticket), newest: true };
-        let is_pressed_twice = secs(ask.now).saturating_sub(claim.written_secs) < PRESSED_TWICE_SECS;
+        let is_pressed_twice = claim.run != RunId::SPOOLED
+            && secs(ask.now).saturating_sub(claim.written_secs) < PRESSED_TWICE_SECS;
         let spooled_again = if is_pressed_twice { 0 } else { ask.spooled_again };
         let judged = judge(&claim, &Ask { spooled_again, ..*ask }, certainty, ticket);
         if let Some(next) = judged.write {

@@ -95,6 +95,7 @@ pub(in crate::chaos::cases) async fn reshard(
     let id = |place: usize| nodes.get(place).context("there is such a node")?.cli(&["CLUSTER", "MYID"]);
     let (from, to, slots) = (id(from)?, id(to)?, slots.to_string());
     let any = nodes.first().context("there are nodes")?.address().to_string();
+    agree(&any).await?;
     let mut command = Command::new("redis-cli");
     command.args(["--cluster", "reshard", &any, "--cluster-from", from.trim(), "--cluster-to", to.trim()]);
     command.args(["--cluster-slots", &slots, "--cluster-yes"]).stdin(Stdio::null());
@@ -104,4 +105,18 @@ pub(in crate::chaos::cases) async fn reshard(
     let end = said.char_indices().rev().nth(2000).map_or(0, |(place, _)| place);
     ensure!(output.status.success(), "resharding failed: …{}", said.get(end..).unwrap_or_default());
     Ok(())
+}
+
+/// Waits until all nodes know the same of the slots; the tool refuses to move any before.
+async fn agree(any: &str) -> anyhow::Result<()> {
+    let started = Instant::now();
+    loop {
+        let mut command = Command::new("redis-cli");
+        command.args(["--cluster", "check", any]).stdin(Stdio::null());
+        if tokio::task::spawn_blocking(move || command.output()).await??.status.success() {
+            return Ok(());
+        }
+        ensure!(started.elapsed() < DEADLINE, "the nodes do not agree about the slots");
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
 }
