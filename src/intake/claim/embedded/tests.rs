@@ -57,21 +57,8 @@ async fn a_button_pressed_twice_is_one_record_and_the_same_said_later_is_another
 async fn a_claim_made_again_from_the_spool_drops_nothing() {
     let clock = clock();
     let claims = claims(10_000, &clock);
-    claims.refill([recovered(id(2), 9, clock.now())].into_iter());
-    let answers = [ClaimedAnswer::new("q", &Value::Score(9))];
-    let now = clock.now();
-    let confidence = Confidence::Confirmed;
-    let ask = Ask {
-        id: id(2),
-        now,
-        stamp: now,
-        edit_window: WINDOW,
-        answers: &answers,
-        confidence,
-        spooled_again: 32,
-    };
-    let claimed = claims.claim(&ask, &claims.ticket()).await;
-    assert_eq!(claimed.verdict, Verdict::Same { settled: false });
+    claims.refill([recovered(id(1), 9, clock.now())].into_iter());
+    assert_eq!(ask_again(&claims, &clock).await, Verdict::Same { settled: false });
 }
 
 async fn answer(
