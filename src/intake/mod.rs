@@ -54,9 +54,6 @@ use crate::{
 /// the person was erased and now says the same anew. So a double is dropped only to bound what one response can grow to
 /// when a client repeats itself without end; nobody changes their mind that often.
 const SPOOLED_AGAIN: u8 = 32;
-/// With fewer submissions in flight than this nobody is refused for being late: so many are done within `queue_delay` or
-/// little more, and make a group commit worth its fsync.
-const FEW: usize = 256;
 
 /// All that a submission passes.
 #[derive(Debug)]
@@ -130,19 +127,16 @@ impl Intake {
     /// # Errors
     /// [`Reason::Busy`].
     pub fn keep_up(&self) -> Result<(), Refusal> {
-        if self.is_behind() { Err(busy()) } else { Ok(()) }
+        if self.has_room(self.limiter.window()) { Ok(()) } else { Err(busy()) }
     }
 
     /// Holds a stream back until the gateway has caught up, a second at the most.
     pub async fn catch_up(&self) {
-        if self.is_behind() {
-            self.limiter.catch_up().await;
-        }
+        self.limiter.catch_up(|window| self.has_room(window)).await;
     }
 
-    fn is_behind(&self) -> bool {
-        let taken = self.in_flight.saturating_sub(self.places.available_permits());
-        taken >= FEW && self.limiter.is_behind()
+    fn has_room(&self, window: usize) -> bool {
+        self.in_flight.saturating_sub(self.places.available_permits()) < window
     }
 
     /// What the same person has answered before, as far as the claims know: scores by question id. The submission need

@@ -79,7 +79,7 @@ impl Limiter {
         Self {
             local: ArcSwap::from_pointee(Local::new(settings)),
             shared: Shared::new(claims, settings.fallback_share, clock, tasks, stop),
-            pulse: Pulse::start(settings.queue_delay, tasks, stop),
+            pulse: Pulse::start(settings.queue_delay, settings.in_flight, tasks, stop),
         }
     }
 
@@ -91,14 +91,14 @@ impl Limiter {
         }
     }
 
-    /// Whether there is more to do than the cores can, so that what comes in waits too long.
-    pub fn is_behind(&self) -> bool {
-        self.pulse.is_behind()
+    /// How many submissions may be in flight for the cores to keep up.
+    pub fn window(&self) -> usize {
+        self.pulse.window()
     }
 
-    /// Waits until it is not behind, a second at the most.
-    pub async fn catch_up(&self) {
-        self.pulse.catch_up().await;
+    /// Waits until `has_room` for one more in a window, a second at the most.
+    pub async fn catch_up(&self, has_room: impl Fn(usize) -> bool) {
+        self.pulse.catch_up(has_room).await;
     }
 
     /// Counts a submission against its source address, link or call; an API key has its quota instead.

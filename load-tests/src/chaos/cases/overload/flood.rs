@@ -21,8 +21,6 @@ use crate::{
 
 /// A reply that is not there by then is given up.
 const REPLY_WITHIN: Duration = Duration::from_secs(20);
-/// Connections of the ramp's steps; the more wait together, the more is committed together.
-const RAMP: [usize; 3] = [64, 256, 1000];
 
 /// One answer that was sent, and by whom.
 pub(super) type Sample = (Person, Sent);
@@ -31,7 +29,7 @@ pub(super) type Sample = (Person, Sent);
 #[derive(Debug)]
 pub(super) struct Flood {
     address: SocketAddr,
-    /// Used by a run, beyond the ramp.
+    /// Used by a run.
     most: usize,
     connections: Vec<Connection>,
     next_person: u32,
@@ -88,17 +86,11 @@ impl Flood {
         Ok(run)
     }
 
-    /// What is taken in a second, at the most, of connections that ask again as soon as they are answered; each step of
-    /// the ramp takes so long.
-    pub(super) async fn ramp(&mut self, length: Duration) -> anyhow::Result<u32> {
-        let mut most = 0;
-        for connections in RAMP {
-            // So often that every turn is late.
-            let sends = self.turns(connections.min(self.most), Duration::from_nanos(1), length).await?;
-            let taken = sends.sends.iter().filter(|(_, _, taken)| *taken).count();
-            most = most.max(u32::try_from(taken)? / u32::try_from(length.as_secs().max(1))?);
-        }
-        Ok(most)
+    /// How many are taken of connections that ask again as soon as they are answered.
+    pub(super) async fn saturate(&mut self, connections: usize, length: Duration) -> anyhow::Result<u32> {
+        // So often that every turn is late.
+        let sends = self.turns(connections.min(self.most), Duration::from_nanos(1), length).await?;
+        Ok(u32::try_from(sends.sends.iter().filter(|(_, _, taken)| *taken).count())?)
     }
 
     /// So many a second.
