@@ -89,7 +89,7 @@ impl Gateway {
             spooled_again: 0,
         };
         let ticket = self.claims.ticket();
-        (self.claims.claim(&ask, &ticket).await, ticket)
+        (self.claims.claim(&ask, &ticket, Instant::now() + self.claims.patience()).await, ticket)
     }
 
     /// A whole answer: claimed, and on disk.
@@ -462,12 +462,18 @@ async fn an_idempotency_key_is_known_at_every_gateway() {
     let two = Gateway::start(vec![server.url()], &clock).await;
     let used = async |gateway: &Gateway, payload: [u8; 8], answered: u32| {
         let ticket = gateway.claims.ticket();
-        let found = gateway.claims.idempotent(&[5; 16], payload, id(answered), &ticket).await;
+        let found = gateway
+            .claims
+            .idempotent(&[5; 16], payload, id(answered), &ticket, Instant::now() + TIMEOUT)
+            .await;
         ticket.settle();
         found
     };
     let ticket = one.claims.ticket();
-    assert_eq!(one.claims.idempotent(&[5; 16], [1; 8], id(1), &ticket).await, Idempotency::New);
+    assert_eq!(
+        one.claims.idempotent(&[5; 16], [1; 8], id(1), &ticket, Instant::now() + TIMEOUT).await,
+        Idempotency::New
+    );
     assert_eq!(used(&two, [1; 8], 2).await, Idempotency::Same { id: id(1), settled: false });
     ticket.settle();
     one.published().await;
