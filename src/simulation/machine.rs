@@ -169,14 +169,15 @@ impl Machine {
             let (spool, _, writer, mut keeper) = opened.map_err(std::io::Error::other)?;
             let remains = stepped::remains(&*disk, data)?;
             keeper.turn();
-            Ok::<_, std::io::Error>(((spool, writer, keeper, DeadLetters::open_on(disk, data, 1_000)?), remains))
+            let letters = DeadLetters::open_on(disk, data, 1_000)?;
+            Ok::<_, std::io::Error>((remains, (spool, writer, keeper, letters)))
         };
         let opened = Turns::start().run(open).await;
-        if let Ok((_, remains @ 1..)) = &opened {
+        if let Ok((remains @ 1.., _)) = &opened {
             let complaint = format!("gateway {}: {remains} bytes of a torn commit are left", self.index);
             self.complaint.lock().unwrap().get_or_insert(complaint);
         }
-        let opened = opened.map(|(opened, _)| opened);
+        let opened = opened.map(|(_, opened)| opened);
         opened.inspect_err(|error| self.trace.note(format!("gateway {}: {error}", self.index))).ok()
     }
 
