@@ -3,7 +3,8 @@
 //! Takes what a channel decoded.
 //! Gives a receipt, only after the record is on disk.
 //! Refuses what is unknown, invalid, over a limit or beyond the spool's room.
-//! Bounds the submissions worked on at once (`[limits] in_flight`) and the time Redis may add (`[redis] timeout`).
+//! Bounds the submissions worked on at once (`[limits] in_flight`) and the time that one waits for Redis, in all its
+//! steps together (`[redis] timeout`).
 
 pub(crate) mod claim;
 pub(crate) mod limit;
@@ -23,13 +24,13 @@ pub(crate) use self::{
     submission::{Answered, Country, Given, Proof, Reference, Subject, Submission, SubmissionKey},
 };
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use prost::Message as _;
 use scopeguard::ScopeGuard;
 use smallvec::SmallVec;
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, time::Instant};
 
 use self::{
     append::Pending,
@@ -168,8 +169,10 @@ impl Intake {
         let identified = identify(submission, &catalog, &self.identity_key, self.clock.now())?;
         flight.brand(&identified.brand.id);
         let mut validated = validate(identified, &self.bounds)?;
-        let quota = self.limit(&catalog, &mut validated).await?;
-        let mut receipt = self.claim_and_spool(validated, flight).await?;
+        let deadline = Instant::now() + self.claims.patience();
+        let quota = self.limit(&catalog, &mut validated, deadline).await?;
+        let patience = deadline.saturating_duration_since(Instant::now());
+        let mut receipt = self.claim_and_spool(validated, patience, flight).await?;
         receipt.quota = quota;
         Ok(receipt)
     }
@@ -180,10 +183,11 @@ impl Intake {
         &self,
         catalog: &Catalog,
         validated: &mut Validated,
+        deadline: Instant,
     ) -> Result<Option<QuotaStatus>, Refusal> {
         let Identified { submission, brand, .. } = &mut validated.identified;
         let local = self.limiter.check(&submission.proof)?;
-        let admitted = self.limiter.admit(&quotas(catalog, submission)).await;
+        let admitted = self.limiter.admit(&quotas(catalog, submission), deadline).await;
         match admitted {
             Ok(shared) => Ok(shared.or(local)),
             Err(refusal) => {
@@ -202,6 +206,7 @@ impl Intake {
     async fn claim_and_spool(
         &self,
         validated: Validated,
+        patience: Duration,
         flight: &mut InFlight<'_>,
     ) -> Result<Receipt, Refusal> {
         let record = record::record(&validated);
@@ -214,7 +219,7 @@ impl Intake {
             pending.append(&self.spool).await.map_err(append::failed)?;
             return Ok(receipt);
         }
-        self.claim(validated, receipt, pending, strict, flight).await
+        self.claim(validated, receipt, pending, strict, patience, flight).await
     }
 
     async fn claim(
@@ -223,11 +228,13 @@ impl Intake {
         mut receipt: Receipt,
         pending: Pending,
         strict: Option<StrictKey>,
+        patience: Duration,
         flight: &mut InFlight<'_>,
     ) -> Result<Receipt, Refusal> {
         let mut pending = pending.survive_hangup(&self.spool);
-        let _turn = self.order.turn(receipt.id).await;
-        let known = self.known_key(strict, receipt.id, &pending.ticket).await;
+        let turn = self.order.turn(receipt.id).await;
+        let asking = turn.ask(patience);
+        let known = self.known_key(strict, receipt.id, &pending.ticket, asking.deadline).await;
         if let Known::Settled(id) = known {
             ScopeGuard::into_inner(pending).cancel();
             return Ok(Receipt { id, outcome: Outcome::Duplicate, ..receipt });
@@ -237,7 +244,9 @@ impl Intake {
             return Err(key_reused());
         }
         let answers = record::claimed(&validated.answers);
-        let claimed = self.claims.claim(&ask(&validated, &answers), &pending.ticket).await;
+        let ask = ask(&validated, &answers);
+        let claimed = self.claims.claim(&ask, &pending.ticket, asking.deadline).await;
+        drop(asking);
         (receipt.outcome, receipt.reason) = match known {
             Known::Unsettled => (Outcome::Duplicate, None),
             _ => outcome(claimed.verdict),
@@ -255,9 +264,15 @@ impl Intake {
         Ok(receipt)
     }
 
-    async fn known_key(&self, strict: Option<StrictKey>, id: ResponseId, ticket: &claim::Ticket) -> Known {
+    async fn known_key(
+        &self,
+        strict: Option<StrictKey>,
+        id: ResponseId,
+        ticket: &claim::Ticket,
+        deadline: Instant,
+    ) -> Known {
         let Some(StrictKey { scope, payload }) = strict else { return Known::No };
-        match self.claims.idempotent(&scope, payload, id, ticket).await {
+        match self.claims.idempotent(&scope, payload, id, ticket, deadline).await {
             Idempotency::New | Idempotency::Unknown => Known::No,
             Idempotency::Same { id, settled: true } => Known::Settled(id),
             Idempotency::Same { settled: false, .. } => Known::Unsettled,
@@ -360,7 +375,7 @@ const fn outcome(verdict: Verdict) -> (Outcome, Option<Reason>) {
 
 fn busy() -> Refusal {
     Refusal::new(Reason::Busy, "the gateway has all the work it can hold; try again in a moment")
-        .retry_after(std::time::Duration::from_secs(1))
+        .retry_after(Duration::from_secs(1))
 }
 
 fn key_reused() -> Refusal {

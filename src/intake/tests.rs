@@ -1,4 +1,4 @@
-//! Intake on a real spool with embedded claims.
+//! Intake on a real spool, with embedded claims or with a real Redis.
 
 use std::{path::Path, sync::Arc};
 
@@ -9,8 +9,9 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::*;
 use crate::{
-    catalog::{Action, ApiKey},
+    catalog::{Action, ApiKey, Quotas},
     config::{self, Loaded, Overrides},
+    intake::claim::server::{Server, wait},
     outcome::OutcomeCounts,
 };
 
@@ -25,22 +26,38 @@ impl Running {
     }
 
     fn with(change: impl FnOnce(&mut settings::Settings)) -> Self {
-        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("gateway-config");
-        let Loaded { mut settings, catalog, .. } = config::load(
-            &dir,
-            &Overrides::default(),
-            &[("VOXGATE_SPOOL_BUDGET".to_owned(), "1 MiB".to_owned())].into(),
-        )
-        .unwrap();
-        change(&mut settings);
+        let (settings, catalog) = configured(change);
+        let claims = Claims::embedded(&settings.claims, Clock::System);
+        Self::on(claims, &settings, catalog)
+    }
+
+    /// With claims in Redis, which one submission may wait for as long as `timeout`.
+    async fn on_redis(server: &Server, timeout: Duration) -> Self {
+        let (settings, mut catalog) = configured(|settings| {
+            settings.redis.urls = vec![server.url()];
+            settings.redis.timeout = timeout;
+            // It stays closed: whoever may ask does ask.
+            settings.redis.breaker_failures = u32::MAX;
+        });
+        // Nobody waits for a lease before the claim.
+        catalog.quotas = Quotas::default();
+        let tasks = TaskTracker::new();
+        let sizes = (&settings.redis, &settings.claims);
+        let stop = CancellationToken::new();
+        let claims =
+            Claims::redis(sizes.0, sizes.1, "fingerprint", Clock::System, &tasks, stop).await.unwrap();
+        Self::on(claims, &settings, catalog)
+    }
+
+    fn on(claims: Claims, settings: &settings::Settings, catalog: Catalog) -> Self {
         let data = tempfile::tempdir().unwrap();
         let clock = Clock::System;
         let (spool, _) = Spool::open(data.path(), &settings.spool, clock.clone()).unwrap();
-        let claims = Arc::new(Claims::embedded(&settings.claims, clock.clone()));
+        let claims = Arc::new(claims);
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let limiter = Limiter::new(&settings.limits, Arc::clone(&claims), clock.clone(), &tasks, &stop);
         let catalog = Arc::new(ArcSwap::from_pointee(catalog));
-        Self { intake: Intake::new(&settings, catalog, limiter, claims, spool, clock), _data: data }
+        Self { intake: Intake::new(settings, catalog, limiter, claims, spool, clock), _data: data }
     }
 
     fn counts(&self) -> OutcomeCounts {
@@ -59,6 +76,15 @@ impl Running {
         .await
         .unwrap()
     }
+}
+
+fn configured(change: impl FnOnce(&mut settings::Settings)) -> (settings::Settings, Catalog) {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("gateway-config");
+    let environment = [("VOXGATE_SPOOL_BUDGET".to_owned(), "1 MiB".to_owned())].into();
+    let Loaded { mut settings, catalog, .. } =
+        config::load(&dir, &Overrides::default(), &environment).unwrap();
+    change(&mut settings);
+    (settings, catalog)
 }
 
 fn nps(interaction: &str, score: i64) -> Submission {
@@ -114,6 +140,31 @@ async fn submissions_of_one_identity_end_in_the_order_they_came() {
     let records = running.settled().await;
     let newest = records.iter().max_by_key(|record| record.stamp_us).unwrap();
     assert_eq!(newest.answers[0].value, Some(crate::proto::store::v1::answer::Value::Score(7)));
+}
+
+/// Each of them would wait for Redis as long as the first did, one after the other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_stood_in_line_behind_one_that_redis_left_without_an_answer_does_not_ask_again() {
+    const TIMEOUT: Duration = Duration::from_millis(400);
+    let server = Server::start();
+    let running = Running::on_redis(&server, TIMEOUT).await;
+    let first = running.intake.submit(nps("t-1", 0)).await.unwrap();
+    assert_eq!(first.outcome, Outcome::Accepted);
+    server.freeze();
+    let began = Instant::now();
+    let all = (1..=10).map(|score| running.intake.submit(nps("t-1", score)));
+    let receipts = join_all(all).await;
+    let took = began.elapsed();
+    server.thaw();
+    assert!(took >= TIMEOUT && took < 2 * TIMEOUT, "ten in a line waited {took:?}");
+    assert!(receipts.iter().all(|receipt| receipt.as_ref().unwrap().outcome == Outcome::Accepted));
+    let asked = || server.cli(&["INFO", "commandstats"]);
+    wait(|| !asked().contains("cmdstat_hsetnx:calls=1,"));
+    assert!(asked().contains("cmdstat_hsetnx:calls=2,"), "{}", asked());
+    let records = running.settled().await;
+    assert_eq!(records.len(), 11);
+    let newest = records.iter().max_by_key(|record| record.stamp_us).unwrap();
+    assert_eq!(newest.answers[0].value, Some(crate::proto::store::v1::answer::Value::Score(10)));
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::{
     path::Path,
     sync::{
         Arc, Mutex, OnceLock,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -83,6 +83,10 @@ pub(super) struct Machine {
     pub(super) chance: fn() -> f64,
     pub(super) alive: Mutex<CancellationToken>,
     pub(super) process: Mutex<Option<Arc<Process>>>,
+    /// Records that a power cut may have taken before anybody was thanked for them.
+    pub(super) cut_off: AtomicU64,
+    /// What a start must not have left.
+    pub(super) complaint: Mutex<Option<String>>,
 }
 
 /// A gateway that runs.
@@ -95,6 +99,8 @@ pub(super) struct Process {
     pub(super) spool: Spool,
     pub(super) letters: Arc<DeadLetters>,
     on_the_way: AtomicUsize,
+    /// Answers whose senders did not wait; they may be on their way still.
+    hung_up: AtomicUsize,
     poke: Notify,
 }
 
@@ -146,6 +152,7 @@ impl Machine {
             spool,
             letters,
             on_the_way: AtomicUsize::new(0),
+            hung_up: AtomicUsize::new(0),
             poke: Notify::new(),
         });
         process.spawn(forward.run(stopping));
@@ -160,10 +167,17 @@ impl Machine {
             let data = Path::new(DATA);
             let opened = stepped::open(disk.clone(), data, &settings.spool, clock);
             let (spool, _, writer, mut keeper) = opened.map_err(std::io::Error::other)?;
+            let remains = stepped::remains(&*disk, data)?;
             keeper.turn();
-            Ok::<_, std::io::Error>((spool, writer, keeper, DeadLetters::open_on(disk, data, 1_000)?))
+            let letters = DeadLetters::open_on(disk, data, 1_000)?;
+            Ok::<_, std::io::Error>((remains, (spool, writer, keeper, letters)))
         };
         let opened = Turns::start().run(open).await;
+        if let Ok((remains @ 1.., _)) = &opened {
+            let complaint = format!("gateway {}: {remains} bytes of a torn commit are left", self.index);
+            self.complaint.lock().unwrap().get_or_insert(complaint);
+        }
+        let opened = opened.map(|(_, opened)| opened);
         opened.inspect_err(|error| self.trace.note(format!("gateway {}: {error}", self.index))).ok()
     }
 
@@ -202,6 +216,9 @@ impl Machine {
         let process = self.process.lock().unwrap().take();
         if let Some(process) = process {
             process.stopping.cancel();
+            if power {
+                self.cut_off.fetch_add(process.unthanked(), Ordering::Relaxed);
+            }
         }
     }
 
@@ -232,7 +249,11 @@ impl Machine {
         match process.alive.run_until_cancelled(submitting).await {
             Some(Ok(Ok(receipt))) => Reply::Receipt(receipt),
             Some(Ok(Err(refusal))) => Reply::Refusal(refusal),
-            Some(Err(_)) | None => Reply::Nothing,
+            Some(Err(_)) => {
+                process.hung_up.fetch_add(1, Ordering::Relaxed);
+                Reply::Nothing
+            }
+            None => Reply::Nothing,
         }
     }
 }
@@ -252,6 +273,10 @@ impl Process {
 
     pub(super) fn is_busy(&self) -> bool {
         self.on_the_way.load(Ordering::Relaxed) > 0
+    }
+
+    fn unthanked(&self) -> u64 {
+        (self.on_the_way.load(Ordering::Relaxed) + self.hung_up.load(Ordering::Relaxed)) as u64
     }
 
     pub(super) fn on_its_way(&self) -> impl Drop + '_ {

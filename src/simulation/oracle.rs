@@ -47,7 +47,7 @@ fn judge_question(person: &Person, question: &str, response: Option<&Response>) 
 /// What a question may say: the newest acknowledged value, or a later one that was not acknowledged.
 fn allowed(sent: &[Sent], question: &str) -> BTreeSet<Option<String>> {
     let mut allowed = BTreeSet::from([None]);
-    for Sent { values, acknowledged } in sent {
+    for Sent { values, acknowledged, .. } in sent {
         let Some(value) = values.get(question) else { continue };
         if *acknowledged {
             allowed.clear();
@@ -68,10 +68,12 @@ fn value_of(response: &Response, question: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::Instant;
+
     use super::*;
 
     fn sent(score: &str, acknowledged: bool) -> Sent {
-        Sent { values: [("recommend", score.to_owned())].into(), acknowledged }
+        Sent { values: [("recommend", score.to_owned())].into(), acknowledged, at: Instant::now() }
     }
 
     fn may_be(sends: &[Sent]) -> Vec<Option<String>> {

@@ -2,7 +2,10 @@
 
 use std::{
     cell::RefCell,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -26,6 +29,8 @@ use crate::{
 
 /// How long it may take until everything is delivered, once all is well again.
 const HEALED: Duration = Duration::from_secs(120);
+/// People who insist, in a thousand.
+const INSISTENT: u64 = 250;
 const LOOK: Duration = Duration::from_millis(100);
 /// Claims of an edit window of 14 days have periods of so many days.
 const PERIOD_DAYS: u64 = 32;
@@ -103,6 +108,8 @@ impl World {
                 chance,
                 alive: Mutex::default(),
                 process: Mutex::default(),
+                cut_off: AtomicU64::new(0),
+                complaint: Mutex::default(),
             })
         };
         let machines: Vec<_> = (0..gateways).map(machine).collect();
@@ -174,7 +181,8 @@ impl World {
         let person = |number| {
             let name = format!("p{number}");
             let dice = Dice::new(self.seed, &name);
-            let person = Person::new(name, dice, self.machines.clone(), self.trace.clone());
+            let insists = Dice::new(self.seed, &format!("{name} insists")).permille(INSISTENT);
+            let person = Person::new(name, dice, insists, self.machines.clone(), self.trace.clone());
             self.tasks.spawn(person.live(until))
         };
         (0..many).map(person).collect()
@@ -222,19 +230,24 @@ impl World {
         self.machines.iter().map(status).collect::<Vec<_>>().join("; ")
     }
 
-    /// The books of each gateway: all is accounted for, nothing was unreadable, and the letters are those counted.
+    /// The books of each gateway: all is accounted for, nothing that anybody was thanked for was unreadable, and the letters
+    /// are those counted.
     fn balance(&self) -> Result<(), (String, String)> {
         for machine in &self.machines {
             let Some(process) = machine.process() else {
                 return Err((String::new(), format!("gateway {} does not start", machine.index)));
             };
+            if let Some(complaint) = machine.complaint.lock().unwrap().take() {
+                return Err((format!("gateway {}", machine.index), complaint));
+            }
             let (status, letters) = (process.spool.status(), process.letters.len() as u64);
             let unfit = self.unfit.lock().unwrap()[machine.index];
             self.trace.note(format!("gateway {}: {status:?}, {letters} letters", machine.index));
             let holds = status.balances()
                 && process.balances()
                 && status.spooled == 0
-                && status.set_aside == 0
+                // Of a commit that was torn in its middle the numbers cannot tell that nobody was thanked for it.
+                && status.set_aside <= machine.cut_off.load(Ordering::Relaxed)
                 && status.dead_lettered == letters
                 && letters >= unfit;
             if !holds {

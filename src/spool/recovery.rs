@@ -312,3 +312,19 @@ pub(super) fn locate(
         }
     }
 }
+
+/// Bytes behind the last frame of the newest segment that are not zero.
+#[cfg(test)]
+pub(super) fn remains(disk: &dyn Disk, dir: &Path) -> io::Result<usize> {
+    let Inventory { segments, .. } = Inventory::take(disk, dir).map_err(io::Error::other)?;
+    let Some(newest) = segments.back() else { return Ok(0) };
+    let file = disk.open(&segment_path(dir, newest.generation))?;
+    let mut walk = Walk::new(&*file, newest.generation, SEGMENT_HEAD_BYTES as u64, newest.len, u64::MAX);
+    loop {
+        if let Found::Rest(end) = walk.next()? {
+            let mut rest = vec![0; usize::try_from(newest.len.saturating_sub(end)).unwrap_or(0)];
+            read_full(&*file, &mut rest, end)?;
+            return Ok(rest.iter().filter(|byte| **byte != 0).count());
+        }
+    }
+}

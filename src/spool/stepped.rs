@@ -1,6 +1,6 @@
 //! A spool without threads: whoever opens it takes the turns of the writer and the keeper, in an order of its choosing.
 
-use std::{path::Path, sync::Arc};
+use std::{io, path::Path, sync::Arc};
 
 use super::{Disk, Keeper, OpenError, Recovery, Spool, Writer};
 use crate::{clock::Clock, config::settings};
@@ -22,6 +22,11 @@ pub(crate) fn open(
 ) -> Result<(Spool, Recovery, WriterTurns, KeeperTurns), OpenError> {
     let (shared, recovery, keeper, writer) = Spool::recover(disk, data, settings, clock)?;
     Ok((Spool::of(shared, Vec::new(), None), recovery, WriterTurns(writer), KeeperTurns(keeper)))
+}
+
+/// Bytes that a start left behind the last frame, of a commit that was torn: there must be none.
+pub(crate) fn remains(disk: &dyn Disk, data: &Path) -> io::Result<usize> {
+    super::recovery::remains(disk, &data.join("spool"))
 }
 
 impl WriterTurns {

@@ -3,8 +3,8 @@
 //! - Takes an [`Ask`] and the [`Ticket`] under which its record will be spooled.
 //! - Gives a [`Claimed`]: the verdict, the stamp that the record must carry, whether it could be verified.
 //! - Refuses nothing: what cannot be asked is taken as fresh, and storage sorts it out.
-//! - Bounds: the wait for Redis (`redis.timeout` for all commands of a submission), requests in flight, a claim's
-//!   bytes, the entries of every map.
+//! - Bounds: the wait for Redis (whoever asks says until when), requests in flight, a claim's bytes, the entries of
+//!   every map.
 //!
 //! A double may be dropped only on [`Verdict::Same`] with `settled`. `docs/decisions/claim-protocol.md` has the why.
 
@@ -30,6 +30,7 @@ pub(crate) use self::redis::{Watch, server};
 
 use std::{sync::Arc, time::Duration};
 
+use tokio::time::Instant;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
@@ -106,29 +107,38 @@ impl Claims {
         self.runs.ticket()
     }
 
-    /// Claims a response. A provisional submission claims nothing and is always taken as fresh: what a machine may
+    /// What one submission may wait for Redis in all: for its quotas, for its claim, and for those before it in line.
+    pub const fn patience(&self) -> Duration {
+        match &self.place {
+            Place::Embedded(_) => Duration::ZERO,
+            Place::Redis(redis) => redis.patience(),
+        }
+    }
+
+    /// Claims a response, waiting for Redis until `deadline` at the most. A provisional submission claims nothing and is always taken as fresh: what a machine may
     /// have said must not close, count or drop what a person says.
-    pub async fn claim(&self, ask: &Ask<'_>, ticket: &Ticket) -> Claimed {
+    pub async fn claim(&self, ask: &Ask<'_>, ticket: &Ticket, deadline: Instant) -> Claimed {
         if ask.confidence == Confidence::Provisional {
             return Claimed { verdict: Verdict::Fresh, verified: true, stamp: ask.stamp };
         }
         match &self.place {
             Place::Embedded(embedded) => embedded.claim(ask, ticket, &self.runs),
-            Place::Redis(redis) => redis.claim(ask, ticket).await,
+            Place::Redis(redis) => redis.claim(ask, ticket, deadline).await,
         }
     }
 
-    /// Notes an idempotency key with a digest of its payload, for 24 hours.
+    /// Notes an idempotency key with a digest of its payload, for 24 hours. Waits for Redis until `deadline` at the most.
     pub async fn idempotent(
         &self,
         scope_and_key: &[u8; 16],
         payload: [u8; 8],
         id: ResponseId,
         ticket: &Ticket,
+        deadline: Instant,
     ) -> Idempotency {
         match &self.place {
             Place::Embedded(embedded) => embedded.idempotent(scope_and_key, payload, id, ticket, &self.runs),
-            Place::Redis(redis) => redis.idempotent(scope_and_key, payload, id, ticket).await,
+            Place::Redis(redis) => redis.idempotent(scope_and_key, payload, id, ticket, deadline).await,
         }
     }
 
@@ -154,11 +164,18 @@ impl Claims {
         }
     }
 
-    /// Takes from a shared counter: see [`Leased`]. None when Redis is away or not in use.
-    pub(super) async fn lease(&self, counter: &[u8; 16], amount: i64, kept: Duration) -> Option<Leased> {
+    /// Takes from a shared counter: see [`Leased`]. None when Redis is away, does not answer by `deadline` or within half
+    /// of [`Claims::patience`], or is not in use.
+    pub(super) async fn lease(
+        &self,
+        counter: &[u8; 16],
+        amount: i64,
+        kept: Duration,
+        deadline: Instant,
+    ) -> Option<Leased> {
         match &self.place {
             Place::Embedded(_) => None,
-            Place::Redis(redis) => redis.lease(counter, amount, kept).await,
+            Place::Redis(redis) => redis.lease(counter, amount, kept, deadline).await,
         }
     }
 

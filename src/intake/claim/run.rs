@@ -7,11 +7,8 @@
 use std::{
     collections::VecDeque,
     fmt,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
-    time::Duration,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
-
-use tokio::time::Instant;
 
 /// Names a run: random, so that no two gateways share one even when Redis forgets.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -75,7 +72,7 @@ impl Run {
         }
         let number = tickets.settled_below + tickets.issued.len() as u64;
         tickets.issued.push_back(false);
-        Some(Ticket { run: Arc::clone(self), number, settled: false, deadline: OnceLock::new() })
+        Some(Ticket { run: Arc::clone(self), number, settled: false })
     }
 
     fn settle(&self, number: u64) {
@@ -170,8 +167,6 @@ pub struct Ticket {
     run: Arc<Run>,
     number: u64,
     settled: bool,
-    /// When what its submission may wait for Redis is used up; begins with the first wait.
-    deadline: OnceLock<Instant>,
 }
 
 impl Ticket {
@@ -183,11 +178,6 @@ impl Ticket {
     /// Its place.
     pub const fn number(&self) -> u64 {
         self.number
-    }
-
-    /// When all waits of its submission together have taken `timeout`.
-    pub(super) fn deadline(&self, timeout: Duration) -> Instant {
-        *self.deadline.get_or_init(|| Instant::now() + timeout)
     }
 
     /// The record is on disk, or there is none.

@@ -3,7 +3,8 @@
 //! - Takes the proof of a submission, and the quotas of its API key, brand and survey.
 //! - Gives the quota nearest to being used up, for the `RateLimit` fields.
 //! - Refuses with `rate_limited` (this source, link or call) or `quota_exceeded` (all gateways together).
-//! - Bounds: sources and scopes remembered, answers held beyond a quota; no wait while a lease lasts.
+//! - Bounds: sources and scopes remembered, answers held beyond a quota, and the wait for leases, of which there is none
+//!   while one lasts.
 
 mod pulse;
 mod shared;
@@ -18,6 +19,7 @@ pub(crate) use self::shared::Scope;
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
+use tokio::time::Instant;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
@@ -121,15 +123,19 @@ impl Limiter {
         })
     }
 
-    /// Takes one from each quota, or from none.
+    /// Takes one from each quota, or from none. Waits for Redis until `deadline` at the most.
     ///
     /// # Errors
     /// `quota_exceeded`, with the time at which the window ends.
-    pub async fn admit(&self, quotas: &[(Scope<'_>, Quota)]) -> Result<Option<QuotaStatus>, Refusal> {
+    pub async fn admit(
+        &self,
+        quotas: &[(Scope<'_>, Quota)],
+        deadline: Instant,
+    ) -> Result<Option<QuotaStatus>, Refusal> {
         if quotas.is_empty() {
             return Ok(None);
         }
-        self.shared.admit(quotas).await
+        self.shared.admit(quotas, deadline).await
     }
 
     /// Whether one more answer may be held for this brand and source; counts it if so.

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
@@ -104,14 +104,13 @@ impl Shared {
     pub(super) async fn admit(
         self: &Arc<Self>,
         quotas: &[(Scope<'_>, Quota)],
+        deadline: Instant,
     ) -> Result<Option<QuotaStatus>, Refusal> {
         let mut tightest: Option<QuotaStatus> = None;
         let mut taken = Vec::with_capacity(quotas.len());
-        // Once Redis was waited for in vain, it is not waited for again; one slow reply is not yet that.
-        let mut away = !self.claims.is_up();
         for (scope, quota) in quotas {
             let state = self.state(scope, *quota);
-            match self.take(&state, &mut away).await {
+            match self.take(&state, deadline).await {
                 Ok((status, from)) => {
                     taken.push((state, from));
                     tightest =
@@ -132,9 +131,8 @@ impl Shared {
     async fn take(
         self: &Arc<Self>,
         state: &Arc<State>,
-        away: &mut bool,
+        deadline: Instant,
     ) -> Result<(QuotaStatus, Origin), Refusal> {
-        let mut missed = 0;
         for _ in 0..TRIES {
             match state.take(self.clock.now()) {
                 Taken::Admitted { status, prefetch } => {
@@ -144,11 +142,8 @@ impl Shared {
                     return Ok((status, Origin::Lease));
                 }
                 Taken::UsedUp => return Err(state.refusal(self.clock.now())),
-                Taken::NoLease if *away => break,
-                Taken::NoLease => {
-                    missed += u32::from(!self.lease_for(state).await);
-                    *away = missed > 1 || !self.claims.is_up();
-                }
+                Taken::NoLease if !self.claims.is_up() || Instant::now() >= deadline => break,
+                Taken::NoLease => self.lease_for(state, deadline).await,
             }
         }
         let now = self.clock.now();
@@ -158,52 +153,64 @@ impl Shared {
             .ok_or_else(|| state.refusal(now))
     }
 
-    /// Leases for those who found nothing left; the first of them asks, the others wait. False: Redis is away.
-    async fn lease_for(&self, state: &State) -> bool {
+    /// Leases for those who found nothing left; the first of them asks, the others wait.
+    async fn lease_for(&self, state: &State, deadline: Instant) {
         let asked = Instant::now();
-        let _one = state.leasing.lock().await;
+        let Ok(_one) = timeout_at(deadline, state.leasing.lock()).await else { return };
         let window = *state.window(self.clock.now());
-        if window.lease_failed.is_some_and(|failed| failed >= asked) {
-            return false;
+        let has_failed = window.lease_failed.is_some_and(|failed| failed >= asked);
+        let is_used_up = window.used_up.is_some_and(|at| at.elapsed() < IDLE);
+        if window.left == 0 && !has_failed && !is_used_up {
+            self.lease(state, deadline).await;
         }
-        window.left > 0 || window.used_up.is_some_and(|at| at.elapsed() < IDLE) || self.lease(state).await
     }
 
     fn prefetch(self: &Arc<Self>, state: &Arc<State>) {
         let (shared, state) = (Arc::clone(self), Arc::clone(state));
         self.tasks.spawn(async move {
             let _one = state.leasing.lock().await;
-            shared.lease(&state).await;
+            shared.lease(&state, shared.soon()).await;
             state.window(shared.clock.now()).prefetching = false;
         });
     }
 
-    /// Takes a block from the window's counter; false when Redis is away.
-    async fn lease(&self, state: &State) -> bool {
+    /// Takes a block from the window's counter.
+    async fn lease(&self, state: &State, deadline: Instant) {
         let now = self.clock.now();
         let (number, block) = {
             let window = state.window(now);
             (window.number, state.next_block(&window))
         };
-        let Some(leased) = self.add(state, number, now, signed(block)).await else {
+        let Some(leased) = self.add(state, number, now, signed(block), deadline).await else {
             state.window(now).lease_failed = Some(Instant::now());
-            return false;
+            return;
         };
         let total = u64::try_from(leased.total).unwrap_or(0);
         let granted = state.quota.limit.saturating_sub(total.saturating_sub(block)).min(block);
         let over = block - granted;
         if over > 0 {
-            self.add(state, number, now, -signed(over)).await;
+            self.add(state, number, now, -signed(over), deadline).await;
         }
         state.granted(number, granted, total.saturating_sub(over), block, self.clock.now());
-        true
     }
 
-    async fn add(&self, state: &State, number: i64, now: Timestamp, amount: i64) -> Option<Leased> {
+    async fn add(
+        &self,
+        state: &State,
+        number: i64,
+        now: Timestamp,
+        amount: i64,
+        deadline: Instant,
+    ) -> Option<Leased> {
         let window_secs = state.quota.window.as_secs().to_le_bytes();
         let Source(counter) = Source::of(&[&state.scope.0, &window_secs, &number.to_le_bytes()]);
         let kept = state.ends_in(now) + KEPT_LONGER;
-        self.claims.lease(&counter, amount, kept).await
+        self.claims.lease(&counter, amount, kept, deadline).await
+    }
+
+    /// Until when Redis is waited for where no submission waits.
+    fn soon(&self) -> Instant {
+        Instant::now() + self.claims.patience()
     }
 
     fn state(&self, scope: &Scope<'_>, quota: Quota) -> Arc<State> {
@@ -245,7 +252,7 @@ impl Shared {
             };
             // What cannot be given back is lost to this window: better than admitted twice.
             if left > 0 {
-                self.add(&state, number, now, -signed(left)).await;
+                self.add(&state, number, now, -signed(left), self.soon()).await;
             }
         }
     }

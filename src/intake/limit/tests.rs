@@ -65,9 +65,13 @@ impl Gateway {
         Self::new(claims, clock.clone())
     }
 
+    async fn admit(&self, quotas: &[(Scope<'_>, Quota)]) -> Result<Option<QuotaStatus>, Refusal> {
+        self.limiter.admit(quotas, Instant::now() + self.claims.patience()).await
+    }
+
     async fn admits(&self, limit: u64) -> bool {
         let quota = Quota { limit, window: WINDOW };
-        self.limiter.admit(&[(Scope::Brand("acme"), quota)]).await.is_ok()
+        self.admit(&[(Scope::Brand("acme"), quota)]).await.is_ok()
     }
 
     async fn admitted(&self, limit: u64, tries: u64) -> u64 {
@@ -178,18 +182,18 @@ async fn a_refusal_says_when_the_window_ends_and_spends_nothing_of_the_others() 
     let gateway = Gateway::embedded();
     let narrow = (Scope::Survey { brand: "acme", survey: "nps" }, Quota { limit: 1, window: WINDOW });
     let wide = (Scope::ApiKey { brand: "acme", name: "crm" }, Quota { limit: 3, window: WINDOW });
-    let tightest = gateway.limiter.admit(&[wide, narrow]).await.unwrap().unwrap();
+    let tightest = gateway.admit(&[wide, narrow]).await.unwrap().unwrap();
     assert_eq!((tightest.policy, tightest.limit, tightest.remaining), ("survey", 1, 0));
     for _ in 0..5 {
-        let refusal = gateway.limiter.admit(&[wide, narrow]).await.unwrap_err();
+        let refusal = gateway.admit(&[wide, narrow]).await.unwrap_err();
         assert_eq!(refusal.reason, Reason::QuotaExceeded);
         let quota = refusal.quota.unwrap();
         assert_eq!((quota.policy, quota.remaining), ("survey", 0));
         let (ends_in, wait) = (quota.resets_in, refusal.retry_after.unwrap());
         assert!(ends_in <= WINDOW && wait >= ends_in && wait <= ends_in + Duration::from_secs(5));
     }
-    assert_eq!(gateway.limiter.admit(&[wide]).await.unwrap().unwrap().remaining, 1, "two of three are left");
-    assert_eq!(gateway.limiter.admit(&[]).await, Ok(None));
+    assert_eq!(gateway.admit(&[wide]).await.unwrap().unwrap().remaining, 1, "two of three are left");
+    assert_eq!(gateway.admit(&[]).await, Ok(None));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -258,6 +262,21 @@ async fn without_redis_a_gateway_admits_its_share_of_the_window_what_it_had_admi
     }
     clock.advance(WINDOW);
     assert_eq!(gateway.admitted(100, 200).await, 100);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_quotas_of_a_submission_together_wait_for_redis_no_longer_than_it_may() {
+    let server = Server::start();
+    let gateway = Gateway::on(&server, &clock()).await;
+    server.freeze();
+    let quota = Quota { limit: 100, window: WINDOW };
+    let scopes = ["acme", "globex", "initech", "umbrella"].map(|brand| (Scope::Brand(brand), quota));
+    let begun = std::time::Instant::now();
+    let admitted = futures_util::future::join_all((0..20).map(|_| gateway.admit(&scopes))).await;
+    let took = begun.elapsed();
+    let patience = gateway.claims.patience();
+    assert!(took >= patience / 2 && took < patience * 3 / 2, "{took:?}");
+    assert!(admitted.iter().all(Result::is_ok), "each within the gateway's share");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

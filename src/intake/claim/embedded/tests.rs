@@ -1,5 +1,7 @@
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use super::*;
 use crate::{
     intake::claim::{ClaimedAnswer, ClaimedAnswers, Claims},
@@ -37,7 +39,7 @@ async fn ask_again(claims: &Claims, clock: &Clock) -> Verdict {
         spooled_again: 32,
     };
     let ticket = claims.ticket();
-    let claimed = claims.claim(&ask, &ticket).await;
+    let claimed = claims.claim(&ask, &ticket, Instant::now()).await;
     ticket.settle();
     claimed.verdict
 }
@@ -73,7 +75,7 @@ async fn answer(
     let ask =
         Ask { id, now, stamp: now, edit_window: WINDOW, answers: &answers, confidence, spooled_again: 0 };
     let ticket = claims.ticket();
-    let claimed = claims.claim(&ask, &ticket).await;
+    let claimed = claims.claim(&ask, &ticket, Instant::now()).await;
     ticket.settle();
     claimed
 }
@@ -118,7 +120,7 @@ async fn a_claim_whose_record_was_lost_never_drops_a_double() {
     };
     {
         let lost = claims.ticket();
-        assert_eq!(claims.claim(&ask, &lost).await.verdict, Verdict::Fresh);
+        assert_eq!(claims.claim(&ask, &lost, Instant::now()).await.verdict, Verdict::Fresh);
     }
     let again = answer(&claims, &clock, id(1), 9, Confidence::Confirmed).await;
     assert_eq!(again.verdict, Verdict::Same { settled: false });
@@ -185,7 +187,7 @@ async fn an_idempotency_key_is_known_for_24_hours() {
     let claims = Arc::new(claims(10_000, &clock));
     let ask = async |payload: [u8; 8], answered: u32| {
         let ticket = claims.ticket();
-        let found = claims.idempotent(&[5; 16], payload, id(answered), &ticket).await;
+        let found = claims.idempotent(&[5; 16], payload, id(answered), &ticket, Instant::now()).await;
         ticket.settle();
         found
     };

@@ -1,5 +1,7 @@
 //! Idempotency keys: one `SET NX GET`, which needs Redis 7.0.
 
+use tokio::time::Instant;
+
 use super::{Shared, Written, bytes};
 use crate::{
     intake::claim::{
@@ -18,9 +20,9 @@ impl Shared {
         payload: [u8; 8],
         id: ResponseId,
         ticket: &Ticket,
+        deadline: Instant,
     ) -> Option<Idempotency> {
         let live = self.link.live()?;
-        let deadline = ticket.deadline(self.timeout);
         let key = format!("{}i:{}", self.prefix, hex::encode(key));
         let used =
             Used { payload, id, run: ticket.run(), ticket: ticket.number(), at_secs: secs(self.clock.now()) };

@@ -171,13 +171,17 @@ impl Link {
         }
     }
 
-    /// Awaits a reply: `None` is a failure, an error within is a script that is not known.
+    /// Awaits a reply: `None` is a failure, an error within is a script that is not known. When the time is up already
+    /// nothing is sent, and nothing has failed.
     async fn bounded<T>(
         &self,
         live: &Live,
         deadline: Instant,
         reply: impl Future<Output = RedisResult<T>>,
     ) -> Option<RedisResult<T>> {
+        if Instant::now() >= deadline {
+            return None;
+        }
         let permitted = async {
             let _permit = self.permits.acquire().await.ok()?;
             Some(reply.await)

@@ -83,6 +83,7 @@ pub(in crate::intake) struct Leased {
 #[derive(Debug)]
 pub(super) struct RedisClaims {
     shared: Arc<Shared>,
+    timeout: Duration,
 }
 
 #[derive(Debug)]
@@ -93,7 +94,6 @@ struct Shared {
     runs: Arc<Runs>,
     clock: Clock,
     prefix: String,
-    timeout: Duration,
     ahead: AtomicU64,
     swap_sha: String,
 }
@@ -115,7 +115,6 @@ impl RedisClaims {
             runs: Arc::clone(runs),
             clock,
             prefix: redis.prefix.clone(),
-            timeout: redis.timeout,
             ahead: AtomicU64::new(0),
             swap_sha: redis::Script::new(SWAP).get_hash().to_owned(),
         });
@@ -128,15 +127,18 @@ impl RedisClaims {
             }
         };
         tasks.spawn(Arc::clone(&shared).run(first, stop));
-        Ok(Self { shared })
+        Ok(Self { shared, timeout: redis.timeout })
     }
 
-    pub(super) async fn claim(&self, ask: &Ask<'_>, ticket: &Ticket) -> Claimed {
+    pub(super) const fn patience(&self) -> Duration {
+        self.timeout
+    }
+
+    pub(super) async fn claim(&self, ask: &Ask<'_>, ticket: &Ticket, deadline: Instant) -> Claimed {
         let unverified = Claimed { verdict: Verdict::Fresh, verified: false, stamp: ask.stamp };
         let Some(live) = self.shared.link.live() else { return unverified };
         let bucket =
             self.shared.buckets.place(ask.id, ask.now, ask.edit_window, self.shared.link.generation());
-        let deadline = ticket.deadline(self.shared.timeout);
         let claiming = Claiming { shared: &self.shared, live: &live, bucket, ask, ticket, deadline };
         claiming.run().await.unwrap_or(unverified)
     }
@@ -147,15 +149,16 @@ impl RedisClaims {
         payload: [u8; 8],
         id: ResponseId,
         ticket: &Ticket,
+        deadline: Instant,
     ) -> Idempotency {
-        self.shared.idempotent(key, payload, id, ticket).await.unwrap_or(Idempotency::Unknown)
+        self.shared.idempotent(key, payload, id, ticket, deadline).await.unwrap_or(Idempotency::Unknown)
     }
 
     /// The claim of a response, in the bucket of now or in the one before.
     pub(super) async fn look(&self, id: ResponseId, now: Timestamp, edit_window: Duration) -> Option<Packed> {
         let live = self.shared.link.live()?;
         let bucket = self.shared.buckets.place(id, now, edit_window, self.shared.link.generation());
-        let deadline = Instant::now() + self.shared.timeout;
+        let deadline = Instant::now() + self.timeout;
         for key in [Some(&bucket.key), bucket.previous.as_ref()].into_iter().flatten() {
             let mut command = redis::cmd("HGET");
             command.arg(key).arg(field(&id));
@@ -174,15 +177,22 @@ impl RedisClaims {
         self.shared.link.trust(tls);
     }
 
-    pub(super) async fn lease(&self, counter: &[u8; 16], amount: i64, kept: Duration) -> Option<Leased> {
+    pub(super) async fn lease(
+        &self,
+        counter: &[u8; 16],
+        amount: i64,
+        kept: Duration,
+        deadline: Instant,
+    ) -> Option<Leased> {
         let shared = &self.shared;
         let live = shared.link.live()?;
         let key = format!("{}q:{}", shared.prefix, hex::encode(counter));
         let mut pipeline = redis::pipe();
         pipeline.cmd("INCRBY").arg(&key).arg(amount);
         pipeline.cmd("EXPIRE").arg(&key).arg(kept.as_secs().max(1));
-        // A lease leaves time for the claim that follows it.
-        let values = shared.link.many(&live, &pipeline, Instant::now() + shared.timeout / 2).await?;
+        // A reply that is lost leaves time to ask again.
+        let deadline = deadline.min(Instant::now() + self.timeout / 2);
+        let values = shared.link.many(&live, &pipeline, deadline).await?;
         let total = values.into_iter().next().and_then(|value| i64::from_redis_value(value).ok())?;
         Some(Leased { total })
     }

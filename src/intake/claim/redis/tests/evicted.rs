@@ -35,7 +35,8 @@ async fn an_idempotency_key_that_is_evicted_is_new_and_its_answer_a_double_all_t
     let gateway = Gateway::start(vec![server.url()], &clock()).await;
     let used = async || {
         let ticket = gateway.claims.ticket();
-        let found = gateway.claims.idempotent(&[5; 16], [1; 8], id(1), &ticket).await;
+        let found =
+            gateway.claims.idempotent(&[5; 16], [1; 8], id(1), &ticket, Instant::now() + TIMEOUT).await;
         ticket.settle();
         found
     };

@@ -50,3 +50,23 @@ async fn without_any_answers_it_is_noticed_that_redis_hangs_or_takes_no_writes_a
     is_up(&gateway, true).await;
     gateway.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_with_another_identity_key_is_refused_at_once_and_later() {
+    let mut server = Server::start();
+    let redis = settings(vec![server.url()]);
+    let ours = Gateway::with(&redis, 1_000, &clock(), "ours").await.unwrap();
+    let refused = Gateway::with(&redis, 1_000, &clock(), "theirs").await;
+    assert!(matches!(refused, Err(ConnectError::IdentityKey)));
+    ours.stop().await;
+
+    server.kill();
+    let early = Gateway::with(&redis, 1_000, &clock(), "theirs").await.unwrap();
+    assert!(!early.claims.is_up());
+    let mut theirs = Server::start();
+    assert_eq!(theirs.cli(&["SET", "vg:identity", "ours"]), "OK");
+    theirs.move_to(server.port());
+    tokio::time::timeout(Duration::from_secs(30), early.claims.identity_conflict()).await.unwrap();
+    assert!(!early.claims.is_up());
+    early.stop().await;
+}
