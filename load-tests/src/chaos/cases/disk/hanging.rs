@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 
 use super::{WITHIN, judge, load, setup};
 use crate::{
@@ -27,7 +27,7 @@ fn hold_up_fsyncs(case: &Case, pid: u32) -> anyhow::Result<Process> {
         environment: Vec::new(),
         log: case.work.join("strace.log"),
     };
-    strace.start()
+    strace.start().context("strace is needed (Debian package strace)")
 }
 
 /// A commit hangs: the gateway lets nothing more in, and says so.
