@@ -82,6 +82,9 @@ pub(crate) struct Listing {
     pub unreadable: Vec<PathBuf>,
 }
 
+/// A file that is being written.
+const FRESH: &str = "letters.new";
+
 /// Which letter: sequence and sum of the record. Which file: first sequence and sum of all of it.
 type Name = (u64, u32);
 
@@ -284,18 +287,21 @@ impl DeadLetters {
     }
 
     fn write_file(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        let fresh = path.with_extension("new");
-        self.remove_half_made(&fresh)?;
+        let fresh = self.dir.join(FRESH);
+        // What an earlier try left when the disk failed may be longer than what comes.
+        self.remove_if_there(&fresh)?;
         let file = self.disk.create(&fresh)?;
         write_full(&*file, bytes, 0)?;
         file.sync_data()?;
         self.disk.rename(&fresh, path)?;
-        self.disk.sync_dir(&self.dir)
+        self.disk.sync_dir(&self.dir).inspect_err(|_| {
+            // The next try has another name. Should this fail too, the next start finds the letters twice and keeps one.
+            drop(self.disk.remove(path));
+        })
     }
 
-    /// What an earlier try left when the disk failed: it may be longer than what comes.
-    fn remove_half_made(&self, fresh: &Path) -> io::Result<()> {
-        match self.disk.remove(fresh) {
+    fn remove_if_there(&self, path: &Path) -> io::Result<()> {
+        match self.disk.remove(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
         }
