@@ -53,6 +53,7 @@ cases! {
     disk_floor,
     disk_full_store,
     disk_fsync_error,
+    disk_fsync_hangs,
     disk_write_error,
     disk_read_only,
     disk_store_error,

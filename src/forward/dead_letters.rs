@@ -1,34 +1,36 @@
 //! Dead letters: records that the store refused, each kept with the reason until an operator retries or removes it.
 //!
-//! Takes: a refused record, its sequence in the spool, and what the store said. Gives: the letters, oldest first.
-//! Refuses: more letters than `[store] dead_letters`; delivery then waits, since nothing is thrown away. Bounds: that
-//! number; a letter is as large as its record and what the store said, which is cut at [`DETAIL_BYTES`].
+//! Takes: the refused records of a batch, each with its sequence in the spool and what the store said. Gives: the letters,
+//! oldest first. Refuses: more letters than `[store] dead_letters`; delivery then waits, since nothing is thrown away.
+//! Bounds: that number; a letter is as large as its record and what the store said, which is cut at a KiB.
 //!
-//! A letter is one file, `data/dead-letters/<sequence>-<crc32c of the record>.letter`: magic `voxlettr`, the CRC-32C of
-//! what follows, then a postcard of its fields. The sum in the name tells letters apart when a spool was begun anew and
-//! its sequences repeat.
+//! What is kept at once is one file, `data/dead-letters/<first sequence>-<crc32c of the file>.letter`, so that a store that
+//! refuses many costs two fsyncs for each batch, not for each record; `file.rs` has the bytes. A letter that is removed is
+//! marked in its place, and the last of a file takes the file away. The sum of a record tells its letter apart from another
+//! when a spool was begun anew and its sequences repeat.
+
+mod file;
+#[cfg(test)]
+mod fuzz;
+#[cfg(test)]
+mod tests;
 
 use std::{
-    collections::BTreeSet,
+    collections::BTreeMap,
     io,
+    ops::Range,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
 use tracing::warn;
 
+use self::file::{Contents, GONE_MAGIC, encode, parse};
 use crate::{
     clock::Timestamp,
     spool::disk::{Disk, Local, read_full, write_full},
 };
-
-/// Bytes of the store's explanation that are kept.
-const DETAIL_BYTES: usize = 1_024;
-
-const MAGIC: [u8; 8] = *b"voxlettr";
-const HEAD_BYTES: usize = 12;
 
 /// A record that the store refused.
 #[derive(Clone, PartialEq, Eq)]
@@ -58,15 +60,6 @@ impl std::fmt::Debug for DeadLetter {
     }
 }
 
-/// What [`DeadLetters::keep`] did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kept {
-    /// It is kept now.
-    New,
-    /// It was kept before, by a delivery whose ack was lost.
-    Known,
-}
-
 /// Why a letter is not kept.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum KeepError {
@@ -89,8 +82,18 @@ pub(crate) struct Listing {
     pub unreadable: Vec<PathBuf>,
 }
 
-/// Which letter: sequence and sum of the record.
+/// A file that is being written.
+const FRESH: &str = "letters.new";
+
+/// Which letter: sequence and sum of the record. Which file: first sequence and sum of all of it.
 type Name = (u64, u32);
+
+/// Where a letter lies.
+#[derive(Clone, Debug)]
+struct Place {
+    file: Name,
+    bytes: Range<usize>,
+}
 
 /// The letters of a data directory.
 #[derive(Debug)]
@@ -98,11 +101,55 @@ pub(crate) struct DeadLetters {
     disk: Arc<dyn Disk>,
     dir: PathBuf,
     max: usize,
-    names: Mutex<BTreeSet<Name>>,
+    index: Mutex<Index>,
+}
+
+/// Which letters there are, and what each file holds.
+#[derive(Debug, Default)]
+struct Index {
+    letters: BTreeMap<Name, Place>,
+    files: BTreeMap<Name, Held>,
+}
+
+/// What keeps a file from being removed.
+#[derive(Clone, Copy, Debug, Default)]
+struct Held {
+    letters: usize,
+    /// Something in it could not be read when it was opened.
+    is_broken: bool,
+}
+
+impl Index {
+    fn add(&mut self, file: Name, name: Name, bytes: Range<usize>) {
+        // A letter that is in two files was kept again after a disk that failed: the first will do.
+        self.letters.entry(name).or_insert_with(|| {
+            self.files.entry(file).or_default().letters += 1;
+            Place { file, bytes }
+        });
+    }
+
+    /// Letters, and files in which something cannot be read.
+    fn len(&self) -> usize {
+        self.letters.len() + self.files.values().filter(|held| held.is_broken).count()
+    }
+
+    /// Whether nothing else keeps the file of a letter.
+    fn is_last(&self, place: &Place) -> bool {
+        self.files.get(&place.file).is_none_or(|held| held.letters <= 1 && !held.is_broken)
+    }
+
+    fn forget(&mut self, name: Name) {
+        let Some(place) = self.letters.remove(&name) else { return };
+        if self.is_last(&place) {
+            self.files.remove(&place.file);
+        } else if let Some(held) = self.files.get_mut(&place.file) {
+            held.letters = held.letters.saturating_sub(1);
+        }
+    }
 }
 
 impl DeadLetters {
-    /// Opens `data/dead-letters`, or makes it.
+    /// Opens `data/dead-letters`, or makes it, and reads which letters there are.
     ///
     /// # Errors
     /// The directory cannot be made or read.
@@ -115,43 +162,51 @@ impl DeadLetters {
         disk.create_dir(&dir)?;
         // Without its name the directory, and every letter in it, would not outlive a power cut.
         disk.sync_dir(data)?;
-        let mut names = BTreeSet::new();
-        for file in disk.list(&dir)? {
+        let letters = Self { disk, dir, max, index: Mutex::default() };
+        for file in letters.disk.list(&letters.dir)? {
             if let Some(name) = name_of(&file) {
-                names.insert(name);
+                letters.take_over(name)?;
             } else if file.ends_with(".new") {
-                disk.remove(&dir.join(file))?;
+                letters.disk.remove(&letters.dir.join(file))?;
             }
         }
-        Ok(Self { disk, dir, max, names: Mutex::new(names) })
+        Ok(letters)
     }
 
-    /// Keeps a refused record; it is durable when this returns. Blocks on the disk.
+    /// Reads a file that an earlier process left.
+    fn take_over(&self, file: Name) -> io::Result<()> {
+        let path = self.path(file);
+        let contents = self.read(&path).map(|bytes| Contents::of(&bytes)).unwrap_or_else(|error| {
+            warn!(%error, path = %path.display(), "a file of dead letters cannot be read; it stays where it is");
+            Contents { is_broken: true, ..Contents::default() }
+        });
+        let mut index = self.index();
+        for (letter, bytes) in contents.letters {
+            index.add(file, name(&letter), bytes);
+        }
+        if contents.is_broken {
+            index.files.entry(file).or_default().is_broken = true;
+        } else if !index.files.contains_key(&file) {
+            // Killed between its last letter and its end.
+            self.disk.remove(&path)?;
+        }
+        Ok(())
+    }
+
+    /// Keeps refused records with one commit; they are durable when this returns. One that is kept already stays as it is:
+    /// the ack of an earlier delivery was lost. Blocks on the disk.
     ///
     /// # Errors
-    /// The bound is reached, or the disk fails; the record then has to stay in the spool.
-    pub(crate) fn keep(
-        &self,
-        sequence: u64,
-        record: Bytes,
-        code: &str,
-        detail: &str,
-        at: Timestamp,
-    ) -> Result<Kept, KeepError> {
-        let name = (sequence, crc32c::crc32c(&record));
-        // Held while writing: letters are rare, and two of the same name must not share a file.
-        let mut names = self.names();
-        if names.contains(&name) {
-            return Ok(Kept::Known);
-        }
-        if names.len() >= self.max {
-            return Err(KeepError::Full(names.len()));
-        }
-        let detail = detail.get(..detail.floor_char_boundary(DETAIL_BYTES)).unwrap_or_default();
-        let at_us = at.as_micros();
-        self.write(name, &Fields { sequence, at_us, code, detail, record: &record })?;
-        names.insert(name);
-        Ok(Kept::New)
+    /// The bound is reached, or the disk fails; the records then have to stay in the spool.
+    pub(crate) fn keep(&self, letters: &[DeadLetter]) -> Result<(), KeepError> {
+        // Held while writing: letters are rare, and nobody may keep or remove one of this file meanwhile.
+        let mut index = self.index();
+        let mut news: BTreeMap<Name, _> = letters.iter().map(|letter| (name(letter), letter)).collect();
+        news.retain(|name, _| !index.letters.contains_key(name));
+        let room = self.max.saturating_sub(index.len());
+        let fitting: Vec<_> = news.values().copied().take(room).collect();
+        self.write(&mut index, &fitting)?;
+        if fitting.len() < news.len() { Err(KeepError::Full(index.len())) } else { Ok(()) }
     }
 
     /// The oldest letters.
@@ -159,21 +214,25 @@ impl DeadLetters {
     /// # Errors
     /// The disk fails.
     pub(crate) fn list(&self, limit: usize) -> io::Result<Listing> {
-        let names: Vec<Name> = self.names().iter().copied().take(limit).collect();
-        let mut listing = Listing::default();
-        for name in names {
-            let path = self.path(name);
-            match self.read(&path) {
-                Ok(bytes) => match parse(&bytes) {
-                    Some(letter) => listing.letters.push(letter),
-                    None => {
-                        warn!(path = %path.display(), "a dead letter cannot be read; it stays where it is");
-                        listing.unreadable.push(path);
-                    }
-                },
+        let index = self.index();
+        let places: Vec<Place> = index.letters.values().take(limit).cloned().collect();
+        let broken = index.files.iter().filter(|(_, held)| held.is_broken);
+        let mut listing =
+            Listing { unreadable: broken.map(|(file, _)| self.path(*file)).collect(), ..Listing::default() };
+        drop(index);
+        for place in places {
+            let path = self.path(place.file);
+            match self.read_letter(&path, &place) {
+                Ok(Some(letter)) => listing.letters.push(letter),
+                Ok(None) => listing.unreadable.push(path),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
             }
+        }
+        listing.unreadable.sort_unstable();
+        listing.unreadable.dedup();
+        for path in &listing.unreadable {
+            warn!(path = %path.display(), "a dead letter cannot be read; it stays where it is");
         }
         Ok(listing)
     }
@@ -183,17 +242,19 @@ impl DeadLetters {
     /// # Errors
     /// The disk fails; the letter may come back after a crash, which at worst delivers it twice.
     pub(crate) fn remove(&self, letter: &DeadLetter) -> io::Result<bool> {
-        let name = (letter.sequence, crc32c::crc32c(&letter.record));
-        let mut names = self.names();
-        if !names.contains(&name) {
-            return Ok(false);
-        }
-        match self.disk.remove(&self.path(name)) {
+        let name = name(letter);
+        let mut index = self.index();
+        let Some(place) = index.letters.get(&name).cloned() else { return Ok(false) };
+        let path = self.path(place.file);
+        let removed = if index.is_last(&place) {
+            self.disk.remove(&path).and_then(|()| self.disk.sync_dir(&self.dir))
+        } else {
+            self.mark_gone(&path, &place)
+        };
+        match removed {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
+            _ => index.forget(name),
         }
-        names.remove(&name);
-        self.disk.sync_dir(&self.dir)?;
         Ok(true)
     }
 
@@ -204,29 +265,60 @@ impl DeadLetters {
 
     /// How many there are, unreadable ones included.
     pub(crate) fn len(&self) -> usize {
-        self.names().len()
+        self.index().len()
     }
 
-    /// By rename, so that a crash leaves either no letter or a whole one.
-    fn write(&self, name: Name, fields: &Fields<'_>) -> io::Result<()> {
-        let body = postcard::to_stdvec(fields).map_err(io::Error::other)?;
-        let path = self.path(name);
-        let fresh = path.with_extension("new");
-        self.remove_half_made(&fresh)?;
+    /// Writes a file of letters. By rename, so that a crash leaves either none of them or all.
+    fn write(&self, index: &mut Index, letters: &[&DeadLetter]) -> io::Result<()> {
+        let Some(first) = letters.first() else { return Ok(()) };
+        let mut bytes = Vec::new();
+        let places = letters.iter().map(|letter| encode(&mut bytes, letter)).collect::<Result<Vec<_>, _>>();
+        let places = places.map_err(io::Error::other)?;
+        let file = (first.sequence, crc32c::crc32c(&bytes));
+        if index.files.contains_key(&file) {
+            // The same sum of other letters. The next try has another time in it.
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        self.write_file(&self.path(file), &bytes)?;
+        for (letter, place) in letters.iter().zip(places) {
+            index.add(file, name(letter), place);
+        }
+        Ok(())
+    }
+
+    fn write_file(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let fresh = self.dir.join(FRESH);
+        // What an earlier try left when the disk failed may be longer than what comes.
+        self.remove_if_there(&fresh)?;
         let file = self.disk.create(&fresh)?;
-        let sum = crc32c::crc32c(&body).to_le_bytes();
-        write_full(&*file, &[MAGIC.as_slice(), &sum, &body].concat(), 0)?;
+        write_full(&*file, bytes, 0)?;
         file.sync_data()?;
-        self.disk.rename(&fresh, &path)?;
-        self.disk.sync_dir(&self.dir)
+        self.disk.rename(&fresh, path)?;
+        self.disk.sync_dir(&self.dir).inspect_err(|_| {
+            // The next try has another name. Should this fail too, the next start finds the letters twice and keeps one.
+            drop(self.disk.remove(path));
+        })
     }
 
-    /// What an earlier try left when the disk failed: it may be longer than what comes.
-    fn remove_half_made(&self, fresh: &Path) -> io::Result<()> {
-        match self.disk.remove(fresh) {
+    fn remove_if_there(&self, path: &Path) -> io::Result<()> {
+        match self.disk.remove(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
         }
+    }
+
+    fn mark_gone(&self, path: &Path, place: &Place) -> io::Result<()> {
+        let file = self.disk.open(path)?;
+        write_full(&*file, &GONE_MAGIC, place.bytes.start as u64)?;
+        file.sync_data()
+    }
+
+    fn read_letter(&self, path: &Path, place: &Place) -> io::Result<Option<DeadLetter>> {
+        let file = self.disk.open(path)?;
+        let mut bytes = vec![0; place.bytes.len()];
+        let read = read_full(&*file, &mut bytes, place.bytes.start as u64)?;
+        bytes.truncate(read);
+        Ok(parse(&bytes).filter(|parsed| !parsed.is_gone).map(|parsed| parsed.letter))
     }
 
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
@@ -241,139 +333,16 @@ impl DeadLetters {
         self.dir.join(format!("{sequence:020}-{sum:08x}.letter"))
     }
 
-    fn names(&self) -> MutexGuard<'_, BTreeSet<Name>> {
-        self.names.lock().unwrap_or_else(PoisonError::into_inner)
+    fn index(&self) -> MutexGuard<'_, Index> {
+        self.index.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// What a letter file says.
-#[derive(Serialize, Deserialize)]
-struct Fields<'a> {
-    sequence: u64,
-    at_us: i64,
-    code: &'a str,
-    detail: &'a str,
-    record: &'a [u8],
-}
-
-fn parse(bytes: &[u8]) -> Option<DeadLetter> {
-    let (head, body) = bytes.split_at_checked(HEAD_BYTES)?;
-    let (magic, sum) = head.split_at_checked(MAGIC.len())?;
-    if magic != MAGIC || sum != crc32c::crc32c(body).to_le_bytes() {
-        return None;
-    }
-    let fields: Fields<'_> = postcard::from_bytes(body).ok()?;
-    Some(DeadLetter {
-        sequence: fields.sequence,
-        at: Timestamp::from_micros(fields.at_us),
-        code: fields.code.to_owned(),
-        detail: fields.detail.to_owned(),
-        record: Bytes::copy_from_slice(fields.record),
-    })
+fn name(letter: &DeadLetter) -> Name {
+    (letter.sequence, crc32c::crc32c(&letter.record))
 }
 
 fn name_of(file: &str) -> Option<Name> {
     let (sequence, sum) = file.strip_suffix(".letter")?.split_once('-')?;
     Some((sequence.parse().ok()?, u32::from_str_radix(sum, 16).ok()?))
-}
-
-#[cfg(test)]
-mod fuzz;
-
-#[cfg(test)]
-mod tests {
-    use std::fs;
-
-    use super::*;
-
-    const AT: Timestamp = Timestamp::from_secs(1_800_000_000);
-
-    fn keep(letters: &DeadLetters, sequence: u64, record: &'static str) -> Result<Kept, KeepError> {
-        letters.keep(sequence, Bytes::from(record), "unknown_survey", "no such survey", AT)
-    }
-
-    #[test]
-    fn a_letter_is_listed_with_its_reason_after_a_restart() {
-        let data = tempfile::tempdir().unwrap();
-        let letters = DeadLetters::open(data.path(), 10).unwrap();
-        assert_eq!(keep(&letters, 12, "later").unwrap(), Kept::New);
-        assert_eq!(keep(&letters, 7, "earlier").unwrap(), Kept::New);
-        let letters = DeadLetters::open(data.path(), 10).unwrap();
-        let listed = letters.list(10).unwrap().letters;
-        assert_eq!(listed.iter().map(|letter| letter.sequence).collect::<Vec<_>>(), [7, 12]);
-        let expected = DeadLetter {
-            sequence: 7,
-            at: AT,
-            code: "unknown_survey".to_owned(),
-            detail: "no such survey".to_owned(),
-            record: Bytes::from("earlier"),
-        };
-        assert_eq!(listed[0], expected);
-        assert_eq!(letters.list(1).unwrap().letters, [expected]);
-    }
-
-    #[test]
-    fn a_letter_that_is_kept_again_is_known_and_one_of_another_record_is_not() {
-        let data = tempfile::tempdir().unwrap();
-        let letters = DeadLetters::open(data.path(), 10).unwrap();
-        assert_eq!(keep(&letters, 7, "one").unwrap(), Kept::New);
-        assert_eq!(keep(&letters, 7, "one").unwrap(), Kept::Known);
-        assert_eq!(keep(&letters, 7, "another, of a spool begun anew").unwrap(), Kept::New);
-        assert_eq!(letters.len(), 2);
-    }
-
-    #[test]
-    fn the_last_place_is_given_and_one_more_is_refused_but_a_known_letter_is_not() {
-        let data = tempfile::tempdir().unwrap();
-        let letters = DeadLetters::open(data.path(), 2).unwrap();
-        keep(&letters, 1, "a").unwrap();
-        keep(&letters, 2, "b").unwrap();
-        assert!(matches!(keep(&letters, 3, "c"), Err(KeepError::Full(2))));
-        assert_eq!(keep(&letters, 2, "b").unwrap(), Kept::Known);
-        let first = letters.list(1).unwrap().letters.remove(0);
-        assert!(letters.remove(&first).unwrap());
-        assert!(!letters.remove(&first).unwrap());
-        assert_eq!(keep(&letters, 3, "c").unwrap(), Kept::New);
-    }
-
-    #[test]
-    fn a_corrupt_letter_is_reported_and_the_others_are_listed() {
-        let data = tempfile::tempdir().unwrap();
-        let letters = DeadLetters::open(data.path(), 10).unwrap();
-        keep(&letters, 1, "a").unwrap();
-        keep(&letters, 2, "b").unwrap();
-        let path = letters.path((1, crc32c::crc32c(b"a")));
-        let whole = fs::read(&path).unwrap();
-        for at in 0..whole.len() {
-            let mut bytes = whole.clone();
-            bytes[at] ^= 1;
-            fs::write(&path, bytes).unwrap();
-            let listing = letters.list(10).unwrap();
-            assert_eq!(listing.unreadable, std::slice::from_ref(&path), "a flipped bit in byte {at}");
-            assert_eq!(listing.letters.len(), 1);
-        }
-        fs::write(&path, &whole[..whole.len() - 1]).unwrap();
-        assert_eq!(DeadLetters::open(data.path(), 10).unwrap().list(10).unwrap().unreadable, [path]);
-    }
-
-    #[test]
-    fn what_a_crash_left_half_written_is_no_letter() {
-        let data = tempfile::tempdir().unwrap();
-        let letters = DeadLetters::open(data.path(), 10).unwrap();
-        let half = letters.path((1, 2)).with_extension("new");
-        fs::write(&half, b"voxl").unwrap();
-        assert_eq!(DeadLetters::open(data.path(), 10).unwrap().len(), 0);
-        assert!(!half.exists());
-    }
-
-    #[test]
-    fn a_long_explanation_is_cut_between_two_characters() {
-        let data = tempfile::tempdir().unwrap();
-        let letters = DeadLetters::open(data.path(), 10).unwrap();
-        let detail = format!("a{}", "é".repeat(DETAIL_BYTES));
-        letters.keep(1, Bytes::from("r"), "code", &detail, AT).unwrap();
-        let kept = letters.list(1).unwrap().letters.remove(0).detail;
-        assert_eq!(kept.len(), DETAIL_BYTES - 1);
-        assert!(detail.starts_with(&kept));
-    }
 }

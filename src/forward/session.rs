@@ -1,7 +1,7 @@
 //! One stream to the store, from its opening to its end.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     sync::{Arc, atomic::Ordering},
 };
 
@@ -18,8 +18,7 @@ use tonic::{Code, Request, Status, Streaming, client::Grpc, metadata::MetadataVa
 use tonic_prost::ProstCodec;
 
 use super::{
-    DeadLetters, ForwardState, StoreAddress,
-    dead_letters::Kept,
+    DeadLetter, DeadLetters, ForwardState, StoreAddress,
     wire::{APPEND, EncodedAppend, Received},
 };
 use crate::{
@@ -195,32 +194,49 @@ impl<'a> Session<'a> {
     /// Keeps the refused records of a batch; says how many they are. One that is kept already counts too: it was kept
     /// before the cursor could move past it, so nobody has counted it.
     async fn bury(&self, sent: &Sent) -> Result<u64, SessionError> {
-        let mut dead = 0;
-        for refused in sent.refused.iter().flatten() {
-            let place = usize::try_from(refused.index).unwrap_or(usize::MAX);
+        let at = self.clock.now();
+        let mut letters = BTreeMap::new();
+        for Refused { index, code, detail } in sent.refused.iter().flatten() {
+            let place = usize::try_from(*index).unwrap_or(usize::MAX);
             let (sequence, record) = sent.batch.records.get(place).ok_or(SessionError::Confused)?;
-            tracing::error!(
+            let (sequence, record) = (*sequence, record.clone());
+            letters.insert(
                 sequence,
-                code = refused.code,
-                detail = refused.detail,
-                "the store refused a record; it is in the dead letters (`voxgate dead-letters list`)"
+                DeadLetter { sequence, at, code: code.clone(), detail: detail.clone(), record },
             );
-            self.keep(*sequence, record.clone(), refused.clone()).await?;
-            dead += 1;
+        }
+        let dead = letters.len() as u64;
+        if dead > 0 {
+            self.keep(letters.into_values().collect()).await?;
         }
         Ok(dead)
     }
 
     /// Waits for the disk off the async threads.
-    async fn keep(&self, sequence: u64, record: Bytes, refused: Refused) -> Result<Kept, SessionError> {
-        let (letters, at) = (Arc::clone(self.letters), self.clock.now());
-        let Refused { code, detail, .. } = refused;
-        if !letters.blocks() {
-            return letters.keep(sequence, record, &code, &detail, at).map_err(SessionError::DeadLetter);
-        }
-        let kept = tokio::task::spawn_blocking(move || letters.keep(sequence, record, &code, &detail, at));
-        kept.await.map_err(|_| SessionError::Closed)?.map_err(SessionError::DeadLetter)
+    async fn keep(&self, letters: Vec<DeadLetter>) -> Result<(), SessionError> {
+        let kept = Arc::clone(self.letters);
+        let keep = move || {
+            kept.keep(&letters)?;
+            letters.iter().for_each(report);
+            Ok(())
+        };
+        let kept = if self.letters.blocks() {
+            tokio::task::spawn_blocking(keep).await.map_err(|_| SessionError::Closed)?
+        } else {
+            keep()
+        };
+        kept.map_err(SessionError::DeadLetter)
     }
+}
+
+fn report(letter: &DeadLetter) {
+    let DeadLetter { sequence, code, detail, .. } = letter;
+    tracing::error!(
+        sequence,
+        code,
+        detail,
+        "the store refused a record; it is in the dead letters (`voxgate dead-letters list`)"
+    );
 }
 
 fn status(status: Status) -> SessionError {

@@ -53,6 +53,7 @@ pub(super) fn full(full: Full) -> Refusal {
     let (reason, detail, pause_s) = match full {
         Full::Budget => (Reason::SpoolFull, "the spool is full until storage takes records again", 30),
         Full::Disk => (Reason::SpoolFull, "the disk is full", 30),
+        Full::Stalled => (Reason::SpoolFull, "the disk does not end what it began; try again in a moment", 5),
         Full::Record => (Reason::TooLarge, "the answer is larger than the gateway can store", 0),
         Full::Queue => (Reason::Busy, "the gateway has all the work it can hold; try again in a moment", 1),
         Full::Closed => (Reason::Draining, "the gateway is shutting down; another one will answer", 1),

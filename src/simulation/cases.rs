@@ -6,7 +6,10 @@ use std::{path::Path, sync::Arc};
 use bytes::Bytes;
 
 use super::{dice::Dice, disk::Platter, told, world::run};
-use crate::{clock::Timestamp, forward::DeadLetters};
+use crate::{
+    clock::Timestamp,
+    forward::{DeadLetter, DeadLetters},
+};
 
 fn hold(seeds: &[u64]) {
     for seed in seeds {
@@ -18,17 +21,25 @@ fn hold(seeds: &[u64]) {
 
 /// The directory's name was not synced when it was made.
 #[test]
-fn a_letter_outlives_a_power_cut_from_the_first_start_on() {
+fn letters_that_are_kept_together_outlive_a_power_cut_from_the_first_start_on() {
     let data = Path::new("/data");
+    let letter = |sequence| DeadLetter {
+        sequence,
+        at: Timestamp::from_secs(1),
+        code: "unknown_survey".to_owned(),
+        detail: String::new(),
+        record: Bytes::from("record"),
+    };
     for seed in 0..64 {
         let platter = Platter::new(Dice::new(seed, "disk"));
         platter.heal();
         let letters = DeadLetters::open_on(Arc::new(platter.mount()), data, 10).unwrap();
-        letters.keep(7, Bytes::from("record"), "unknown_survey", "", Timestamp::from_secs(1)).unwrap();
+        letters.keep(&[letter(7), letter(8), letter(9)]).unwrap();
+        assert!(letters.remove(&letter(8)).unwrap());
         platter.power_fails();
         let letters = DeadLetters::open_on(Arc::new(platter.mount()), data, 10).unwrap();
         let kept = letters.list(10).unwrap().letters;
-        assert_eq!(kept.iter().map(|letter| letter.sequence).collect::<Vec<_>>(), [7], "seed {seed}");
+        assert_eq!(kept.iter().map(|letter| letter.sequence).collect::<Vec<_>>(), [7, 9], "seed {seed}");
     }
 }
 

@@ -1,4 +1,7 @@
-//! What the spool asks of a disk. Two implementations: the machine's, and the tests' layer that fails on demand.
+//! What the spool asks of a disk. Implemented by the machine's, and by the tests' that fail on demand or by chance.
+
+#[cfg(test)]
+pub(crate) mod memory;
 
 use std::{
     fmt,

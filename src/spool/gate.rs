@@ -1,12 +1,16 @@
 //! Who may append: bytes, places in the queue, and whether the disk can take more. Asked by every submission, so
-//! nothing here locks or makes a system call.
+//! nothing here locks or waits for the disk.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use super::frame::frame_bytes;
+use crate::clock::{Clock, Timestamp};
 
 /// Why the spool takes nothing more. Delivery goes on, so all but the last may pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -19,6 +23,11 @@ pub enum Full {
     /// The disk is below its floor, or writes to it fail.
     #[error("the disk under the data directory is full or fails: free some space or replace it")]
     Disk,
+    /// A commit does not end.
+    #[error(
+        "the disk under the data directory has not ended a commit for {STALLED_AFTER:?}: check that disk"
+    )]
+    Stalled,
     /// `[spool] queue` records wait for their commit.
     #[error("too many records wait for the disk at once: the disk is slower than what comes in")]
     Queue,
@@ -32,6 +41,11 @@ pub enum Full {
 
 /// A record with a long comment: where this finds no room, the spool is as good as full.
 const ORDINARY_BYTES: usize = 8 * 1024;
+
+/// A commit that takes longer is waited for, but nothing more is let in: what came in now would wait as long.
+pub(super) const STALLED_AFTER: Duration = Duration::from_secs(2);
+/// No commit is being made.
+const IDLE: i64 = i64::MIN;
 
 /// The bounds, and what is taken of them.
 #[derive(Debug)]
@@ -54,10 +68,13 @@ pub(super) struct Gate {
     pub(super) failing: AtomicBool,
     /// No more appends.
     pub(super) closed: AtomicBool,
+    /// When the commit began that is being made, in steady microseconds.
+    committing_since: AtomicI64,
+    clock: Clock,
 }
 
 impl Gate {
-    pub(super) const fn new(budget: u64, frame_bytes_max: u64, places: usize) -> Self {
+    pub(super) const fn new(budget: u64, frame_bytes_max: u64, places: usize, clock: Clock) -> Self {
         Self {
             budget,
             frame_bytes_max,
@@ -68,6 +85,8 @@ impl Gate {
             below_floor: AtomicBool::new(false),
             failing: AtomicBool::new(false),
             closed: AtomicBool::new(false),
+            committing_since: AtomicI64::new(IDLE),
+            clock,
         }
     }
 
@@ -105,12 +124,30 @@ impl Gate {
         self.closed.store(true, Ordering::Relaxed);
     }
 
+    /// From here on the writer waits for the disk.
+    pub(super) fn commit_begins(&self) {
+        self.committing_since.store(self.clock.steady().as_micros(), Ordering::Relaxed);
+    }
+
+    /// The commit has ended, well or not.
+    pub(super) fn commit_ends(&self) {
+        self.committing_since.store(IDLE, Ordering::Relaxed);
+    }
+
+    fn is_stalled(&self) -> bool {
+        let since = self.committing_since.load(Ordering::Relaxed);
+        since != IDLE && self.clock.steady().since(Timestamp::from_micros(since)) >= STALLED_AFTER
+    }
+
     fn open_for(&self, bytes: u64) -> Result<(), Full> {
         if self.closed.load(Ordering::Relaxed) {
             return Err(Full::Closed);
         }
         if self.below_floor.load(Ordering::Relaxed) || self.failing.load(Ordering::Relaxed) {
             return Err(Full::Disk);
+        }
+        if self.is_stalled() {
+            return Err(Full::Stalled);
         }
         if bytes > self.frame_bytes_max { Err(Full::Record) } else { Ok(()) }
     }

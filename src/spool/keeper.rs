@@ -2,6 +2,7 @@
 //! books. Nothing here is on the way of a commit.
 
 use std::{
+    collections::VecDeque,
     io,
     path::Path,
     sync::{Arc, atomic::Ordering},
@@ -33,8 +34,9 @@ pub(super) struct Keeper {
     pub(super) shared: Arc<Shared>,
     /// The generation given to a segment last.
     pub(super) generation: u32,
-    /// Files that were prepared before a restart, perhaps not to the end: generation and bytes.
-    pub(super) spares: Vec<(u32, u64)>,
+    /// Files that were prepared before a restart, perhaps not to the end: generation and bytes, oldest first. They are used in
+    /// that order: a later start reads the segments in the order of their generations.
+    pub(super) spares: VecDeque<(u32, u64)>,
     books_synced: Instant,
     /// Each was said already.
     prepare_failed: bool,
@@ -43,7 +45,7 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
-    pub(super) fn new(shared: Arc<Shared>, generation: u32, spares: Vec<(u32, u64)>) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, generation: u32, spares: VecDeque<(u32, u64)>) -> Self {
         Self {
             shared,
             generation,
@@ -210,7 +212,7 @@ impl Keeper {
 
     /// A file that has its name, and no frames of its generation.
     fn spare(&mut self) -> io::Result<Option<Prepared>> {
-        while let Some((generation, len)) = self.spares.pop() {
+        while let Some((generation, len)) = self.spares.pop_front() {
             let path = self.shared.path(generation);
             if len != self.shared.bounds.segment_bytes {
                 self.remove_half_made(&path);
@@ -223,7 +225,7 @@ impl Keeper {
                 Ok(file) => return Ok(Some(Prepared { file, generation, len })),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => {
-                    self.spares.insert(0, (generation, len));
+                    self.spares.push_front((generation, len));
                     return Err(error);
                 }
             }
@@ -236,7 +238,7 @@ impl Keeper {
         let (generation, len) = (self.next_generation(), old.len);
         let from = self.shared.path(old.generation);
         self.let_go(old, |shared| shared.disk.rename(&from, &shared.path(generation)))?;
-        self.spares.push((generation, len));
+        self.spares.push_back((generation, len));
         Ok(())
     }
 

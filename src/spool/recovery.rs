@@ -39,8 +39,8 @@ pub(super) struct Recovered {
     pub(super) log: Log,
     pub(super) books: BooksFile,
     pub(super) report: Recovery,
-    /// Files without frames, to be used as prepared segments: generation and bytes.
-    pub(super) spares: Vec<(u32, u64)>,
+    /// Files without frames, to be used as prepared segments: generation and bytes, oldest first.
+    pub(super) spares: VecDeque<(u32, u64)>,
     /// The highest generation seen.
     pub(super) generation: u32,
 }
@@ -75,7 +75,7 @@ struct Inventory {
     segments: VecDeque<Segment>,
     /// For each segment whether the one before it, by its head, is the one before it in `segments`.
     chained: Vec<bool>,
-    spares: Vec<(u32, u64)>,
+    spares: VecDeque<(u32, u64)>,
     generation: u32,
 }
 
@@ -106,7 +106,7 @@ impl Inventory {
             return Err(OpenError::Newer { path, found });
         }
         let Some(head) = head(&bytes, &*file, generation, len).map_err(failed())? else {
-            self.spares.push((generation, len));
+            self.spares.push_back((generation, len));
             return Ok(());
         };
         let before = self.segments.back().map(|segment| segment.generation);

@@ -47,6 +47,10 @@ fn copy(
     let mut bytes = vec![0; usize::try_from(to.saturating_sub(from).min(BYTES_MAX)).unwrap_or(0)];
     let read = read_full(file, &mut bytes, from)?;
     bytes.truncate(read);
+    if bytes.iter().all(|byte| *byte == 0) {
+        // The unused end of a segment whose successor is missing.
+        return Ok(false);
+    }
     let copy = disk.create(&dir.join(name))?;
     write_full(&*copy, &bytes, 0)?;
     copy.sync_data()?;

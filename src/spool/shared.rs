@@ -91,7 +91,7 @@ impl Shared {
     ) -> Self {
         let bounds = Bounds::new(settings);
         let frame_bytes_max = bounds.segment_bytes - SEGMENT_HEAD_BYTES as u64;
-        let gate = Gate::new(bounds.live_bytes(), frame_bytes_max, settings.queue);
+        let gate = Gate::new(bounds.live_bytes(), frame_bytes_max, settings.queue, clock.clone());
         let shared = Self {
             dir,
             disk,

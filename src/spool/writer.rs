@@ -9,6 +9,7 @@ use super::{
     ahead::Prepared,
     disk::write_full,
     frame::{self, SegmentHead, frame_bytes},
+    gate::STALLED_AFTER,
     log::Segment,
     queue::{AppendError, Waiting},
 };
@@ -58,7 +59,14 @@ impl Writer {
     pub(super) fn turn(&mut self) -> bool {
         let more = self.shared.queue.take(&mut self.backlog);
         if more {
+            let started = Instant::now();
+            self.shared.gate.commit_begins();
             self.commit();
+            self.shared.gate.commit_ends();
+            let took = started.elapsed();
+            if took >= STALLED_AFTER {
+                warn!(?took, "the disk has ended a commit that it held up; answers were refused meanwhile");
+            }
         }
         more
     }

@@ -221,7 +221,7 @@ fn the_disk_may_be_full_at_every_single_write() {
 
 #[test]
 fn every_single_read_may_fail_once_at_the_start_and_after_it() {
-    at_every_step(8, async |step| {
+    at_every_step(6, async |step| {
         let (medium, mut world) = (Medium::default(), World::default());
         world.live(&medium).await;
         let left = medium.cut(Keep::Nothing);

@@ -214,6 +214,26 @@ async fn nothing_is_told_settled_or_read_before_its_fsync_has_ended() {
 }
 
 #[tokio::test]
+async fn while_a_commit_hangs_nothing_more_is_let_in_and_what_waits_lands_in_the_end() {
+    let (disk, rig) = faulty();
+    prepared(&rig).await;
+    let begun = disk.plan().syncs_begun;
+    disk.plan().syncs_hang = true;
+    let waiting = rig.push("in the commit that hangs");
+    until(|| disk.plan().syncs_begun > begun).await;
+    let behind = rig.push("behind it");
+    rig.clock.advance(gate::STALLED_AFTER - Duration::from_micros(1));
+    assert_eq!(rig.spool.status().accepting, Ok(()), "it may just be slow");
+    rig.clock.advance(Duration::from_micros(1));
+    assert_eq!(rig.spool.reserve(1).unwrap_err(), Full::Stalled);
+    assert_eq!(rig.spool.status().accepting, Err(Full::Stalled));
+    disk.plan().syncs_hang = false;
+    assert_eq!((waiting.await, behind.await), (Ok(1), Ok(2)));
+    until(|| rig.spool.status().accepting.is_ok()).await;
+    assert_eq!(rig.append("let in again").await, 3);
+}
+
+#[tokio::test]
 async fn what_landed_behind_a_failed_fsync_does_not_take_the_place_of_what_was_acknowledged() {
     let (disk, rig) = faulty();
     rig.append("kept").await;

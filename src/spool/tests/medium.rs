@@ -1,19 +1,17 @@
-//! A disk in memory that knows what a power cut leaves: pages that were fsynced, names whose directory was; of the rest
-//! nothing, all, or some. It also fails on demand, and a failed fsync drops its pages as a kernel does.
+//! A disk in memory that fails on demand: at a chosen call, or by a power cut that leaves of what was not fsynced nothing,
+//! all, or some.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    io,
-    path::PathBuf,
-    sync::MutexGuard,
-};
+use std::{io, path::PathBuf, sync::MutexGuard};
 
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 
-use super::{super::disk::DiskFile, *};
-
-/// What a disk writes whole; a torn page is torn between two of these.
-const SECTOR_BYTES: usize = 512;
+use super::{
+    super::disk::{
+        DiskFile,
+        memory::{FileId, Memory},
+    },
+    *,
+};
 
 /// What of the unsynced is there after a power cut.
 #[derive(Clone, Copy, Debug)]
@@ -40,38 +38,29 @@ pub(super) enum Call {
 }
 
 /// One disk; clones are the same one.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Medium(Arc<Mutex<State>>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct State {
-    files: Vec<Contents>,
-    names: BTreeMap<PathBuf, usize>,
-    durable_names: BTreeMap<PathBuf, usize>,
-    /// Changes of names that no fsync of a directory has covered, in their order.
-    renames: Vec<Change>,
+    memory: Memory,
     /// What fails, and how many calls of the kind are still let through.
-    pub(super) plan: Option<(Call, u64)>,
+    plan: Option<(Call, u64)>,
     /// Whether the planned call has failed.
     pub(super) struck: bool,
 }
 
-#[derive(Clone, Debug, Default)]
-struct Contents {
-    cached: Vec<u8>,
-    durable: Vec<u8>,
-    /// Sectors that differ, as far as the kernel knows.
-    dirty: BTreeSet<usize>,
-}
-
-#[derive(Clone, Debug)]
-enum Change {
-    Made(PathBuf, usize),
-    Renamed(PathBuf, PathBuf),
-    Removed(PathBuf),
+impl Default for Medium {
+    fn default() -> Self {
+        Self::of(Memory::with_dirs([""]))
+    }
 }
 
 impl Medium {
+    fn of(memory: Memory) -> Self {
+        Self(Arc::new(Mutex::new(State { memory, plan: None, struck: false })))
+    }
+
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap()
     }
@@ -95,41 +84,40 @@ impl Medium {
 
     /// What a power cut at this moment leaves.
     pub(super) fn cut(&self, keep: Keep) -> Self {
-        let state = self.state();
-        let mut rng = StdRng::seed_from_u64(if let Keep::Some(seed) = keep { seed } else { 0 });
-        let kept = match keep {
-            Keep::Nothing => 0,
-            Keep::Everything => state.renames.len(),
-            Keep::Some(_) => rng.random_range(0..=state.renames.len()),
-        };
-        let mut names = state.durable_names.clone();
-        state.renames.iter().take(kept).for_each(|change| change.apply(&mut names));
-        let files = state.files.iter().map(|file| file.after_cut(keep, &mut rng)).collect();
-        let left = State { files, durable_names: names.clone(), names, ..State::default() };
-        Self(Arc::new(Mutex::new(left)))
+        let mut left = self.state().memory.clone();
+        match keep {
+            Keep::Nothing => {
+                left.lose_names(|| false);
+                left.lose_sectors(|| false);
+            }
+            Keep::Everything => {
+                left.lose_names(|| true);
+                left.lose_sectors(|| true);
+            }
+            Keep::Some(seed) => {
+                let mut rng = StdRng::seed_from_u64(seed);
+                let mut kept = 0..rng.random_range(0..=left.unsynced_names());
+                left.lose_names(|| kept.next().is_some());
+                left.lose_sectors(|| rng.random());
+            }
+        }
+        Self::of(left)
     }
 
     /// The bytes of the named file, to look at or to harm.
     pub(super) fn change<T>(&self, name: &str, look: impl FnOnce(&mut Vec<u8>) -> T) -> T {
-        let mut state = self.state();
-        let id = *state.names.get(&PathBuf::from(name)).unwrap();
-        let result = look(&mut state.files[id].cached);
-        state.files[id].durable = state.files[id].cached.clone();
-        result
+        self.state().memory.harm(Path::new(name), look)
     }
 
     /// The names of all segments.
     pub(super) fn segments(&self) -> Vec<String> {
-        let state = self.state();
-        let names = state.names.keys().filter_map(|path| path.to_str());
-        names.filter(|name| name.ends_with(".segment")).map(str::to_owned).collect()
+        let names = self.state().memory.list(Path::new("")).into_iter();
+        names.filter(|name| name.ends_with(".segment")).collect()
     }
 
     /// Takes a file away for good.
     pub(super) fn lose(&self, name: &str) {
-        let mut state = self.state();
-        state.names.remove(&PathBuf::from(name)).unwrap();
-        state.durable_names.remove(&PathBuf::from(name));
+        self.state().memory.lose(Path::new(name));
     }
 }
 
@@ -158,47 +146,6 @@ impl State {
         self.call(Call::Change)?;
         self.call(call)
     }
-
-    fn renamed(&mut self, change: Change) {
-        change.apply(&mut self.names);
-        self.renames.push(change);
-    }
-}
-
-impl Contents {
-    fn after_cut(&self, keep: Keep, rng: &mut StdRng) -> Self {
-        let mut left = self.durable.clone();
-        let kept: Vec<usize> = match keep {
-            Keep::Nothing => Vec::new(),
-            Keep::Everything => self.dirty.iter().copied().collect(),
-            Keep::Some(_) => self.dirty.iter().copied().filter(|_| rng.random()).collect(),
-        };
-        for sector in kept {
-            write_back(&mut left, &self.cached, sector);
-        }
-        Self { cached: left.clone(), durable: left, dirty: BTreeSet::new() }
-    }
-}
-
-fn write_back(durable: &mut Vec<u8>, cached: &[u8], sector: usize) {
-    let (from, to) = (sector * SECTOR_BYTES, cached.len().min((sector + 1) * SECTOR_BYTES));
-    if durable.len() < to {
-        durable.resize(to, 0);
-    }
-    durable[from..to].copy_from_slice(&cached[from..to]);
-}
-
-impl Change {
-    fn apply(&self, names: &mut BTreeMap<PathBuf, usize>) {
-        match self {
-            Self::Made(path, id) => drop(names.insert(path.clone(), *id)),
-            Self::Renamed(from, to) => {
-                let id = names.remove(from).unwrap();
-                names.insert(to.clone(), id);
-            }
-            Self::Removed(path) => drop(names.remove(path)),
-        }
-    }
 }
 
 /// Names below `spool/`, whichever data directory is asked for.
@@ -214,8 +161,8 @@ fn eio() -> io::Error {
 
 impl Disk for Medium {
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        let id = *self.state().names.get(&below_spool(path)).ok_or(io::ErrorKind::NotFound)?;
-        Ok(Box::new(MediumFile { medium: self.clone(), id }))
+        let file = self.state().memory.file(&below_spool(path))?;
+        Ok(Box::new(MediumFile { medium: self.clone(), file }))
     }
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
@@ -224,41 +171,35 @@ impl Disk for Medium {
         }
         let mut state = self.state();
         state.change(Call::Write)?;
-        let id = state.files.len();
-        state.files.push(Contents::default());
-        state.renamed(Change::Made(below_spool(path), id));
-        Ok(Box::new(MediumFile { medium: self.clone(), id }))
+        let file = state.memory.make_file(&below_spool(path))?;
+        Ok(Box::new(MediumFile { medium: self.clone(), file }))
     }
 
-    fn create_dir(&self, _: &Path) -> io::Result<()> {
+    fn create_dir(&self, dir: &Path) -> io::Result<()> {
+        self.state().memory.make_dir(&below_spool(dir));
         Ok(())
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
-        let (state, dir) = (self.state(), below_spool(dir));
-        let inside = state.names.keys().filter(|path| path.parent() == Some(dir.as_path()));
-        Ok(inside.map(|path| path.file_name().unwrap().to_str().unwrap().to_owned()).collect())
+        Ok(self.state().memory.list(&below_spool(dir)))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let mut state = self.state();
         state.change(Call::Write)?;
-        state.renamed(Change::Renamed(below_spool(from), below_spool(to)));
-        Ok(())
+        state.memory.rename(&below_spool(from), &below_spool(to))
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         let mut state = self.state();
         state.call(Call::Change)?;
-        state.renamed(Change::Removed(below_spool(path)));
-        Ok(())
+        state.memory.remove(&below_spool(path))
     }
 
-    fn sync_dir(&self, _: &Path) -> io::Result<()> {
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         let mut state = self.state();
         state.change(Call::Sync)?;
-        state.durable_names = state.names.clone();
-        state.renames.clear();
+        state.memory.sync_dir(&below_spool(dir));
         Ok(())
     }
 
@@ -270,51 +211,36 @@ impl Disk for Medium {
 #[derive(Debug)]
 struct MediumFile {
     medium: Medium,
-    id: usize,
+    file: FileId,
 }
 
 impl DiskFile for MediumFile {
     fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
         let mut state = self.medium.state();
         state.call(Call::Read)?;
-        let cached = &state.files[self.id].cached;
-        let from = cached.len().min(offset as usize);
-        let read = bytes.len().min(cached.len() - from);
-        bytes[..read].copy_from_slice(&cached[from..from + read]);
-        Ok(read)
+        Ok(state.memory.read_at(self.file, bytes, offset))
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
         let mut state = self.medium.state();
         state.change(Call::Write)?;
-        let file = &mut state.files[self.id];
-        let (from, to) = (offset as usize, offset as usize + bytes.len());
-        if file.cached.len() < to {
-            file.cached.resize(to, 0);
-        }
-        file.cached[from..to].copy_from_slice(bytes);
-        file.dirty.extend(from / SECTOR_BYTES..to.div_ceil(SECTOR_BYTES));
+        state.memory.write_at(self.file, bytes, offset);
         Ok(bytes.len())
     }
 
     /// As a kernel does: when it fails, the pages count as clean all the same.
     fn sync_data(&self) -> io::Result<()> {
         let mut state = self.medium.state();
-        let allowed = state.change(Call::Sync);
-        let gone = state.is_gone();
-        let file = &mut state.files[self.id];
-        if allowed.is_err() && gone {
-            return allowed;
+        let synced = state.change(Call::Sync);
+        if synced.is_ok() {
+            state.memory.sync_file(self.file);
+        } else if !state.is_gone() {
+            state.memory.fail_sync(self.file, || false);
         }
-        let dirty = std::mem::take(&mut file.dirty);
-        allowed?;
-        for sector in dirty {
-            write_back(&mut file.durable, &file.cached, sector);
-        }
-        Ok(())
+        synced
     }
 
     fn len(&self) -> io::Result<u64> {
-        Ok(self.medium.state().files[self.id].cached.len() as u64)
+        Ok(self.medium.state().memory.len(self.file) as u64)
     }
 }

@@ -263,3 +263,19 @@ async fn segments_of_another_size_are_read_and_replaced() {
     rig.append(vec![1; 100_000]).await;
     assert_eq!(rig.deliver_all().await.len(), 451);
 }
+
+/// Killed between taking a prepared segment and its first frame, when the next one was prepared already.
+#[tokio::test]
+async fn segments_that_were_prepared_before_a_kill_are_used_in_their_order() {
+    let rig = Rig::new(&small());
+    rig.append("one").await;
+    let rig = rig.reopened_on(Arc::new(Local), &small(), |data| {
+        let prepared = segments(data).pop().unwrap();
+        let generation: u32 = prepared.file_stem().unwrap().to_str().unwrap().parse().unwrap();
+        std::fs::copy(&prepared, segment_path(&data.join("spool"), generation + 1)).unwrap();
+    });
+    rig.fill(150, 1_000).await;
+    let rig = rig.reopened(&small());
+    assert_eq!((rig.found.missing_segments, rig.found.set_aside), (0, 0));
+    assert_eq!(rig.deliver_all().await.len(), 151);
+}

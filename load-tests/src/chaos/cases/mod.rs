@@ -53,6 +53,7 @@ pub(crate) const ALL: &[Entry] = &[
     Entry { name: "disk_floor", run: |case| Box::pin(disk::full::floor(case)) },
     Entry { name: "disk_full_store", run: |case| Box::pin(disk::full::store(case)) },
     Entry { name: "disk_fsync_error", run: |case| Box::pin(disk::failing::fsync(case)) },
+    Entry { name: "disk_fsync_hangs", run: |case| Box::pin(disk::hanging::fsync(case)) },
     Entry { name: "disk_write_error", run: |case| Box::pin(disk::failing::write(case)) },
     Entry { name: "disk_read_only", run: |case| Box::pin(disk::failing::read_only(case)) },
     Entry { name: "disk_store_error", run: |case| Box::pin(disk::failing::store(case)) },

@@ -1,9 +1,10 @@
-//! The disk is full, fails, tears, forgets; and the directory is not what it should be.
+//! The disk is full, fails, hangs, tears, forgets; and the directory is not what it should be.
 
 pub(super) mod damaged;
 pub(super) mod directory;
 pub(super) mod failing;
 pub(super) mod full;
+pub(super) mod hanging;
 mod segment;
 
 use std::time::Duration;
