@@ -51,9 +51,9 @@ pub(super) fn judge(claim: &Claim, ask: &Ask<'_>, certainty: Certainty, ticket: 
     let settled = on_disk && newest && claim.revisions >= ask.spooled_again;
     let stamp = ask.stamp.max(Timestamp::from_micros(claim.last.as_micros().saturating_add(1)));
     let news: Vec<_> = ask.answers.iter().map(|answer| claim.news(answer, ask, stamp)).collect();
-    let late = news.contains(&News::Late);
-    let verdict = match late || news.contains(&News::Changed) {
-        true => Verdict::Revised { late },
+    let verdict = match news.iter().any(|news| matches!(news, News::Changed | News::Late)) {
+        // Also where the late part of it was held before: of what adds something, that part still is not counted.
+        true => Verdict::Revised { late: news.iter().any(|news| news.is_late()) },
         false => Verdict::Same { settled: settled && !news.iter().any(|news| news.is_doubtful()) },
     };
     if verdict == (Verdict::Same { settled: true }) {

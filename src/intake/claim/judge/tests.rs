@@ -139,6 +139,16 @@ fn a_late_value_changes_nothing_and_is_known_when_it_comes_again() {
 }
 
 #[test]
+fn a_late_value_said_again_with_a_new_answer_is_late_as_it_was_and_not_a_revision() {
+    let mut response = Response::new();
+    response.says(true, &[("q", 9)]);
+    response.now = response.now.after(WINDOW * 2);
+    assert_eq!(response.says(true, &[("q", 3)]), LATE);
+    assert_eq!(response.says(true, &[("q", 3), ("p", 1)]), LATE);
+    assert_eq!(response.says(true, &[("q", 9), ("p", 2)]), REVISED);
+}
+
+#[test]
 fn a_late_answer_of_a_clock_that_was_ahead_makes_no_later_one_late() {
     let mut response = Response::new();
     response.says(true, &[("q", 9)]);
