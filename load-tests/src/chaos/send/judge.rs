@@ -58,7 +58,8 @@ fn item(result: &Value) -> Fate {
     }
 }
 
-/// A goodbye or the next question is a receipt; a pause is a refusal that says when to come back; an apology is a refusal.
+/// A goodbye or the next question is a receipt; a pause is a refusal that says when to come back; an apology is a
+/// refusal.
 fn call(reply: Reply<'_>) -> Fate {
     let said = String::from_utf8_lossy(reply.body);
     let asks_next = said.contains("vg_step=") && !said.contains("vg_step=recommend");
