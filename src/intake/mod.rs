@@ -54,8 +54,8 @@ use crate::{
 /// the person was erased and now says the same anew. So a double is dropped only to bound what one response can grow to
 /// when a client repeats itself without end; nobody changes their mind that often.
 const SPOOLED_AGAIN: u8 = 32;
-/// With fewer submissions in flight than this nobody is refused for being late: so many are done within `queue_delay` or
-/// little more, and make a group commit worth its fsync.
+/// With fewer submissions in flight than this nobody is refused for being late: so many are done within `queue_delay`
+/// or little more, and make a group commit worth its fsync.
 const FEW: usize = 256;
 
 /// All that a submission passes.

@@ -1,8 +1,9 @@
-//! A machine's disk in memory. It keeps what is in the page cache apart from what is on the platter, so that a power cut
-//! leaves what a real one may: any of the unsynced sectors, torn and out of order, any of the unsynced names.
+//! A machine's disk in memory. It keeps what is in the page cache apart from what is on the platter, so that a power
+//! cut leaves what a real one may: any of the unsynced sectors, torn and out of order, any of the unsynced names.
 //!
-//! A sync of a file makes its bytes durable, not its name; a sync of a directory its names, not their bytes. A sync that
-//! fails leaves some of the sectors written and all of them clean: the next one succeeds without having written them.
+//! A sync of a file makes its bytes durable, not its name; a sync of a directory its names, not their bytes. A sync
+//! that fails leaves some of the sectors written and all of them clean: the next one succeeds without having written
+//! them.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

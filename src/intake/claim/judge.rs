@@ -123,8 +123,8 @@ impl Claim {
         }
     }
 
-    /// Whether a record of this stamp may count for one of its answers. What is late in all of them is held, and must not
-    /// move `last`: after a clock that went ahead every change would be stamped behind it, and be late in its turn.
+    /// Whether a record of this stamp may count for one of its answers. What is late in all of them is held, and must
+    /// not move `last`: after a clock that went ahead every change would be stamped behind it, and be late in its turn.
     fn is_open(&self, answers: &[ClaimedAnswer], stamp: Timestamp, edit_window: Duration) -> bool {
         answers.iter().any(|answer| !self.is_closed(answer, stamp, edit_window))
     }

@@ -15,7 +15,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Between two looks: a quarter of a delay that matters, and little work for an idle machine.
 const BEAT: Duration = Duration::from_millis(5);
-/// Who was late stays behind for so long (CoDel's interval): else all that waits would be let in between two late beats.
+/// Who was late stays behind for so long (CoDel's interval): else all that waits would be let in between two late
+/// beats.
 const STAYS_BEHIND: Duration = Duration::from_millis(100);
 /// A stream that is held back goes on after so long, whatever the pulse says.
 const HELD_BACK_AT_MOST: Duration = Duration::from_secs(1);
