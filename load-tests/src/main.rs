@@ -73,7 +73,8 @@ pub(crate) struct Plan {
     #[arg(long, default_value_t = 60_000, value_parser = clap::value_parser!(u64).range(1..))]
     links: u64,
     /// Answers a day that the claims are sized for. At the gateway's default a bench opens a bucket with nearly every
-    /// answer, which is the dear end; at 10000 its buckets fill as those of a gateway do that has the volume it expects.
+    /// answer, which is the dear end; at 10000 its buckets fill as those of a gateway do that has the volume it
+    /// expects.
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..))]
     answers_per_day: u64,
     /// Claims made to measure Redis's memory.

@@ -115,8 +115,8 @@ impl System {
         }
     }
 
-    /// As many responses stored as answers acknowledged, each `accepted` and delivered once; then it is ended and its files
-    /// are removed.
+    /// As many responses stored as answers acknowledged, each `accepted` and delivered once; then it is ended and its
+    /// files are removed.
     ///
     /// # Errors
     /// They differ: the run is void.

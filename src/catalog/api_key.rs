@@ -56,8 +56,8 @@ pub struct ApiKey {
 }
 
 /// SHA-256 of a key. Looked up by hash: what the time of the look-up might tell is something of a hash that the caller
-/// computed from a guess, and no guess comes nearer to a key of 128 random bits by it. A wrong key, one of another brand
-/// and a right one cost the same hash and look-up before anything else is looked at.
+/// computed from a guess, and no guess comes nearer to a key of 128 random bits by it. A wrong key, one of another
+/// brand and a right one cost the same hash and look-up before anything else is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ApiKeyHash([u8; 32]);
 

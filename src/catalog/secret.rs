@@ -17,9 +17,9 @@ impl Secret {
         &self.0
     }
 
-    /// Compares in a time that depends neither on where the two differ nor on which is longer: a comparison of the texts
-    /// themselves, constant in time as it may be, ends at once when the lengths differ. Equality of [`blake3::Hash`] is
-    /// constant in time.
+    /// Compares in a time that depends neither on where the two differ nor on which is longer: a comparison of the
+    /// texts themselves, constant in time as it may be, ends at once when the lengths differ. Equality of
+    /// [`blake3::Hash`] is constant in time.
     pub fn matches(&self, other: &str) -> bool {
         blake3::hash(self.0.as_bytes()) == blake3::hash(other.as_bytes())
     }

@@ -173,8 +173,8 @@ impl<'a> Session<'a> {
             let dead = self.bury(&front).await?;
             self.observe_lag(&front.batch);
             if let Err(error) = self.spool.advance(front.batch.last, dead) {
-                // The store has the batch; a disk that is full or fails must not keep the others from it. The spool's keeper
-                // tells the operator, and tries again.
+                // The store has the batch; a disk that is full or fails must not keep the others from it. The spool's
+                // keeper tells the operator, and tries again.
                 tracing::debug!(%error, "the spool's cursor was moved, but could not be written");
             }
             self.delivered = true;

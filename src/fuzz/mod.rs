@@ -4,8 +4,9 @@
 //! bytes are: what was read is written and read again the same, a refusal says where, nothing grows past its bound.
 //! `fuzz/corpus/NAME/` holds real inputs of the dialect, `fuzz/crashes/NAME/` every input that once broke the check.
 //!
-//! In `cargo test` all of them are replayed and then mutated by a generator with a fixed seed: the same inputs each time,
-//! on stable. `make fuzz` builds the same tests with `cfg(fuzzing)`, and libFuzzer follows the code's coverage instead.
+//! In `cargo test` all of them are replayed and then mutated by a generator with a fixed seed: the same inputs each
+//! time, on stable. `make fuzz` builds the same tests with `cfg(fuzzing)`, and libFuzzer follows the code's coverage
+//! instead.
 
 #[cfg(not(fuzzing))]
 mod mutate;

@@ -4,8 +4,8 @@
 //! Gives [`Connection`]s, one for each client; a TLS handshake is made by whoever reads first, so that accepting never
 //! waits for one.
 //! Refuses a client that does not speak TLS where TLS is spoken.
-//! Bounds connections (those that are silent for longest give way to new ones) and, for gRPC, the time until a client has
-//! begun to speak HTTP/2, handshake included; the HTTP servers bound the time until a request's head has come.
+//! Bounds connections (those that are silent for longest give way to new ones) and, for gRPC, the time until a client
+//! has begun to speak HTTP/2, handshake included; the HTTP servers bound the time until a request's head has come.
 
 mod connection;
 mod place;

@@ -1,4 +1,5 @@
-//! How a submission ends: exactly one [`Outcome`], told as a [`Receipt`] or a [`Refusal`] and counted in the [`Ledger`].
+//! How a submission ends: exactly one [`Outcome`], told as a [`Receipt`] or a [`Refusal`] and counted in the
+//! [`Ledger`].
 
 mod ledger;
 mod quota;

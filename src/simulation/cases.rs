@@ -1,5 +1,5 @@
-//! What the simulation has found: the seeds that failed, and the shortest histories of them. A seed means another history
-//! once the code draws its chances otherwise; the histories stay.
+//! What the simulation has found: the seeds that failed, and the shortest histories of them. A seed means another
+//! history once the code draws its chances otherwise; the histories stay.
 
 use std::{path::Path, sync::Arc};
 

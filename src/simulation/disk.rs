@@ -1,5 +1,5 @@
-//! A machine's disk, which fails by chance: a power cut keeps any of the unsynced sectors and names, syncs fail, take long
-//! or are told late, nothing more can grow. What a disk keeps is `spool::disk::memory`.
+//! A machine's disk, which fails by chance: a power cut keeps any of the unsynced sectors and names, syncs fail, take
+//! long or are told late, nothing more can grow. What a disk keeps is `spool::disk::memory`.
 
 use std::{
     io,

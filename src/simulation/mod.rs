@@ -3,9 +3,10 @@
 //!
 //! # What is real
 //!
-//! The spool (writer, keeper, recovery, reader, books), the dead letters, the forwarder with its gRPC client, the claims
-//! (in Redis and embedded) with runs, buckets, breaker and published numbers, [`Intake::submit`](crate::intake::Intake),
-//! and the store: its gRPC service, its checks, its ledger on SQLite, its merge.
+//! The spool (writer, keeper, recovery, reader, books), the dead letters, the forwarder with its gRPC client, the
+//! claims (in Redis and embedded) with runs, buckets, breaker and published numbers,
+//! [`Intake::submit`](crate::intake::Intake), and the store: its gRPC service, its checks, its ledger on SQLite, its
+//! merge.
 //!
 //! # What is played
 //!
@@ -13,8 +14,9 @@
 //!   0.4 s off and set anew now and then, and sometimes hours pass at once, over the boundaries of the claims' buckets.
 //! - **Threads**: the spool's two and the store's one take turns with the runtime ([`turns`]): wherever one would wait
 //!   for the disk, time goes by and others run.
-//! - **Disk** ([`disk`]): sectors and names that were not synced are lost or kept by chance, syncs fail, are slow or told
-//!   late, writes are short, the disk is full. A gateway loses its power or only its process, also while it recovers.
+//! - **Disk** ([`disk`]): sectors and names that were not synced are lost or kept by chance, syncs fail, are slow or
+//!   told late, writes are short, the disk is full. A gateway loses its power or only its process, also while it
+//!   recovers.
 //! - **Network** to the store ([`network`]): delays, cuts that lose what is on its way, silence that nobody is told of;
 //!   with the sending anew that follows, batches come twice and in any order.
 //! - **Store**: killed before a commit, or after it and before the ack.
@@ -28,13 +30,13 @@
 //!
 //! # What is not
 //!
-//! SQLite's own durability (its file is that of a process that dies, not of a machine), a disk that lies about a sync or
-//! flips bits, more than one shard, two masters at once, several gateways with embedded claims, the channels.
+//! SQLite's own durability (its file is that of a process that dies, not of a machine), a disk that lies about a sync
+//! or flips bits, more than one shard, two masters at once, several gateways with embedded claims, the channels.
 //!
 //! # Running it
 //!
-//! `cargo test simulation` runs a hundred seeds; `VOXGATE_SIMULATION_SEEDS=5000 cargo test --release --lib simulation` so
-//! many, and `VOXGATE_SIMULATION_SEED=7` only that one. The same seed gives the same trace.
+//! `cargo test simulation` runs a hundred seeds; `VOXGATE_SIMULATION_SEEDS=5000 cargo test --release --lib simulation`
+//! so many, and `VOXGATE_SIMULATION_SEED=7` only that one. The same seed gives the same trace.
 
 mod cases;
 mod dice;

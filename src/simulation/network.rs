@@ -1,5 +1,5 @@
-//! The network between gateways and the store: streams of bytes that come late, are cut with what is on its way, or carry
-//! nothing for a while and nobody is told.
+//! The network between gateways and the store: streams of bytes that come late, are cut with what is on its way, or
+//! carry nothing for a while and nobody is told.
 
 use std::{
     io,

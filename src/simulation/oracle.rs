@@ -1,5 +1,5 @@
-//! What must hold in the end: of each identity, the store says what was acknowledged newest, by the driver's own order, or
-//! something sent after it whose reply never came.
+//! What must hold in the end: of each identity, the store says what was acknowledged newest, by the driver's own order,
+//! or something sent after it whose reply never came.
 
 use std::collections::{BTreeMap, BTreeSet};
 

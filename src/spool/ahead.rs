@@ -77,8 +77,8 @@ impl Ahead {
         self.set(State::Failed);
     }
 
-    /// The prepared segment, to be given back with [`Ahead::ready`]; until then the writer waits for it. None when there
-    /// is none.
+    /// The prepared segment, to be given back with [`Ahead::ready`]; until then the writer waits for it. None when
+    /// there is none.
     pub(super) fn lend(&self) -> Option<Prepared> {
         let mut state = self.lock();
         match std::mem::replace(&mut *state, State::Wanted) {

@@ -215,8 +215,8 @@ impl BooksFile {
         Ok(())
     }
 
-    /// An fsync failed. The kernel may have dropped what was written, and the next fsync would succeed all the same: so it is
-    /// to be written anew.
+    /// An fsync failed. The kernel may have dropped what was written, and the next fsync would succeed all the same: so
+    /// it is to be written anew.
     pub(super) fn not_synced(&mut self) {
         self.written = None;
     }

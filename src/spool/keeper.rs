@@ -163,8 +163,8 @@ impl Keeper {
         }
     }
 
-    /// A spare of an earlier run, else a recycled one, else a new one; none when neither budget nor disk allow it. A delivered
-    /// one gives way before its time when a new one cannot be had.
+    /// A spare of an earlier run, else a recycled one, else a new one; none when neither budget nor disk allow it. A
+    /// delivered one gives way before its time when a new one cannot be had.
     fn prepared(&mut self) -> io::Result<Option<Prepared>> {
         if let Some(spare) = self.spare()? {
             return Ok(Some(spare));

@@ -229,7 +229,8 @@ impl Log {
         (sent - after).saturating_sub(self.books.marked(MarkKind::SetAside, after, sent))
     }
 
-    /// With batches on the way an ack could move the cursor past what is to be sent again, so the replay waits for them.
+    /// With batches on the way an ack could move the cursor past what is to be sent again, so the replay waits for
+    /// them.
     fn replay_if_idle(&mut self) {
         let Some(replay) = self.replay.take_if(|_| self.read.is_empty()) else { return };
         let (after, through) = (replay.after.sequence, self.cursor.sequence);
@@ -260,7 +261,8 @@ impl Log {
         self.replay.map_or(self.cursor.sequence, |replay| replay.after.sequence.min(self.cursor.sequence))
     }
 
-    /// Takes the oldest segment out of the log when it is sealed and wholly delivered. Either it is gone then, or put back.
+    /// Takes the oldest segment out of the log when it is sealed and wholly delivered. Either it is gone then, or put
+    /// back.
     pub(super) fn release_oldest(&mut self) -> Option<Segment> {
         let kept_from = self.segments.get(1)?.first;
         let passed = self.passed();

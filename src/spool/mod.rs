@@ -1,18 +1,19 @@
 //! The spool: an append-only log with group commit. What is in it is on disk, and stays until storage has it.
 //!
-//! Takes: encoded records, each with the ticket of its claim. Gives: each waiter its record's sequence once it is durable;
-//! the forwarder batches in order. Refuses: before the claim, with [`Full`]; after it, with [`AppendError`] for records
-//! that are not known to be durable. Bounds: bytes on disk, free bytes of the disk, records that wait for a commit,
-//! bytes of one commit, files set aside.
+//! Takes: encoded records, each with the ticket of its claim. Gives: each waiter its record's sequence once it is
+//! durable; the forwarder batches in order. Refuses: before the claim, with [`Full`]; after it, with [`AppendError`]
+//! for records that are not known to be durable. Bounds: bytes on disk, free bytes of the disk, records that wait for a
+//! commit, bytes of one commit, files set aside.
 //!
 //! # Format
 //!
 //! `data/spool/` holds segments, the books and what was set aside. A segment `<generation>.segment` is a file of
 //! `segment_bytes`, filled with zeros and fsynced before its first use, because an fsync that changes no metadata costs
 //! half. It begins with a head (generation, first sequence), frames follow; `frame.rs` has the bytes. Each
-//! frame carries its length, a CRC-32C over all of it, the segment's generation, its sequence (from 1, for ever) and when
-//! it was appended. A delivered segment is renamed to the next generation and written over: its old frames carry an
-//! older generation and are no frames any more. `books` holds the cursor and the counts in two slots written in turn.
+//! frame carries its length, a CRC-32C over all of it, the segment's generation, its sequence (from 1, for ever) and
+//! when it was appended. A delivered segment is renamed to the next generation and written over: its old frames carry
+//! an older generation and are no frames any more. `books` holds the cursor and the counts in two slots written in
+//! turn.
 //!
 //! # Operation
 //!
@@ -26,16 +27,18 @@
 //! sequence; so a segment ends where the next one begins, whatever lies behind. After two failures in a row nothing is
 //! let in until the disk has taken a write and an fsync.
 //!
-//! Room is counted as the distance from the cursor to the end of the log. Of the budget three segments are set apart: one
-//! that is partly delivered, the one that is written, the one that is prepared. So all files stay within the budget.
+//! Room is counted as the distance from the cursor to the end of the log. Of the budget three segments are set apart:
+//! one that is partly delivered, the one that is written, the one that is prepared. So all files stay within the
+//! budget.
 //!
 //! # Recovery
 //!
-//! Every segment's head is read, and the frames of two segments: the newest, to find its end, and the cursor's. Behind the
-//! last whole frame a torn commit is wiped; nobody was thanked for it. The last whole frames are written and fsynced again:
-//! a process that was killed, or whose fsync failed, may have left them in memory only. A frame that is broken with others behind it is set
-//! aside: its bytes are copied, its record is counted, reading goes on. A missing segment shows in the sequences and is
-//! counted likewise. Without readable books all that is kept is delivered again, which the store makes harmless.
+//! Every segment's head is read, and the frames of two segments: the newest, to find its end, and the cursor's. Behind
+//! the last whole frame a torn commit is wiped; nobody was thanked for it. The last whole frames are written and
+//! fsynced again: a process that was killed, or whose fsync failed, may have left them in memory only. A frame that is
+//! broken with others behind it is set aside: its bytes are copied, its record is counted, reading goes on. A missing
+//! segment shows in the sequences and is counted likewise. Without readable books all that is kept is delivered again,
+//! which the store makes harmless.
 //!
 //! The books balance: appended = delivered + spooled + dead-lettered + set aside.
 
@@ -203,8 +206,8 @@ impl Spool {
         self.inner.shared.gate.reserve(record_bytes)
     }
 
-    /// Appends a record. It is written whether or not the future is polled; the ticket is settled once it is durable, and
-    /// lost when it is not.
+    /// Appends a record. It is written whether or not the future is polled; the ticket is settled once it is durable,
+    /// and lost when it is not.
     pub fn append(&self, mut room: Room, ticket: Ticket, record: Bytes) -> Appended {
         let fits = room.fit(record.len());
         let (waiting, appended) = Waiting::new(room, ticket, record);
@@ -220,8 +223,8 @@ impl Spool {
         Reader::new(Arc::clone(&self.inner.shared))
     }
 
-    /// Everything up to this sequence is delivered, this many records of it since the last call to the dead letters. Only
-    /// what the reader has given since its last rewind is believed, so a late call does no harm.
+    /// Everything up to this sequence is delivered, this many records of it since the last call to the dead letters.
+    /// Only what the reader has given since its last rewind is believed, so a late call does no harm.
     ///
     /// # Errors
     /// The cursor could not be written. It is moved all the same; after a crash more would be delivered twice.
@@ -249,8 +252,8 @@ impl Spool {
         self.inner.shared.replay(since)
     }
 
-    /// All records that are kept, delivered ones included, oldest first, with the time they were appended. Reads segments:
-    /// not for the async threads.
+    /// All records that are kept, delivered ones included, oldest first, with the time they were appended. Reads
+    /// segments: not for the async threads.
     pub fn scan(&self) -> Scan {
         Scan::new(Arc::clone(&self.inner.shared))
     }

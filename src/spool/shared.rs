@@ -179,8 +179,8 @@ impl Shared {
         Ok(())
     }
 
-    /// Makes the books durable in both slots, before a segment goes: the older one must not point into it either, should
-    /// the newer one not be readable.
+    /// Makes the books durable in both slots, before a segment goes: the older one must not point into it either,
+    /// should the newer one not be readable.
     pub(super) fn sync_both_books(&self) -> io::Result<()> {
         self.sync_books()?;
         self.books().write_again()?;
@@ -205,8 +205,8 @@ impl Shared {
         self.log().release_oldest()
     }
 
-    /// How many delivered segments are past their time. A clock that is set forward by mistake must not take away what a
-    /// restored store may need.
+    /// How many delivered segments are past their time. A clock that is set forward by mistake must not take away what
+    /// a restored store may need.
     pub(super) fn expired(&self) -> usize {
         self.log().expired(self.clock.steady().before(self.bounds.keep_delivered))
     }

@@ -15,7 +15,8 @@ use crate::{
 /// Finds peers that are gone.
 const KEEPALIVE: Duration = Duration::from_secs(10);
 
-/// Serves until told to stop, clients that begin to speak in time; calls in flight finish, so [`Store::close`] must end the feeds first.
+/// Serves until told to stop, clients that begin to speak in time; calls in flight finish, so [`Store::close`] must end
+/// the feeds first.
 ///
 /// # Errors
 /// The transport fails.

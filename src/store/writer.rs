@@ -181,8 +181,7 @@ impl Loop {
                 answer(reply, self.ledger.decide(&ids, decision).map_err(refusal));
             }
             Job::Erase { erasure, reply } => {
-                let erased = self.ledger.erase(&erasure);
-                answer(reply, erased.inspect_err(log).map_err(|_| StoreError::Unavailable));
+                answer(reply, self.ledger.erase(&erasure).map_err(refusal));
             }
             Job::CheckIdentity { fingerprint, reply } => {
                 answer(reply, self.ledger.check_identity(&fingerprint).map_err(refusal));
@@ -201,6 +200,10 @@ fn refusal(error: LedgerError) -> StoreError {
         LedgerError::Refused(refusal) => refusal,
         LedgerError::Sqlite(error) => {
             log(&error);
+            StoreError::Unavailable
+        }
+        LedgerError::Tombstones(error) => {
+            tracing::error!(%error, "an erasure could not be written down beside the store, and was rolled back");
             StoreError::Unavailable
         }
     }

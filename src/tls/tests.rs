@@ -1,41 +1,12 @@
 //! Certificates made on the spot: what is taken, what is refused, what is said of their time.
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
+mod authority;
 
+use rcgen::KeyPair;
+
+pub(crate) use self::authority::{Authority, Issued};
 use super::*;
 use crate::clock::Timestamp;
-
-/// An authority of a test's own.
-pub(crate) struct Authority {
-    issuer: Issuer<'static, KeyPair>,
-    pub(crate) pem: String,
-}
-
-/// A certificate that an authority signed, and its key.
-pub(crate) struct Issued {
-    pub(crate) chain: String,
-    pub(crate) key: String,
-}
-
-impl Authority {
-    pub(crate) fn new(name: &str) -> Self {
-        let mut params = CertificateParams::new([]).unwrap();
-        params.distinguished_name.push(DnType::CommonName, name);
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().unwrap();
-        let pem = params.self_signed(&key).unwrap().pem();
-        Self { issuer: Issuer::new(params, key), pem }
-    }
-
-    /// For localhost, from and until midnight of two days.
-    pub(crate) fn issue(&self, from: (i32, u8, u8), until: (i32, u8, u8)) -> Issued {
-        let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
-        let [from, until] = [from, until].map(|(year, month, day)| date_time_ymd(year, month, day));
-        (params.not_before, params.not_after) = (from, until);
-        let key = KeyPair::generate().unwrap();
-        Issued { chain: params.signed_by(&key, &self.issuer).unwrap().pem(), key: key.serialize_pem() }
-    }
-}
 
 const FROM: (i32, u8, u8) = (2020, 1, 1);
 const UNTIL: (i32, u8, u8) = (2030, 1, 15);
@@ -47,7 +18,7 @@ fn at(text: &str) -> Timestamp {
 
 #[test]
 fn a_chain_is_warned_of_from_two_weeks_before_its_end() {
-    let chain = Chain::read(&Authority::new("ours").issue(FROM, UNTIL).chain).unwrap();
+    let chain = Chain::read(&Authority::new().issue_between(FROM, UNTIL).chain).unwrap();
     let end = at("2030-01-15T00:00:00Z");
     for (now, lifetime) in [
         ("2019-12-31T23:59:59Z", Lifetime::NotYet(at("2020-01-01T00:00:00Z"))),
@@ -63,8 +34,8 @@ fn a_chain_is_warned_of_from_two_weeks_before_its_end() {
 
 #[test]
 fn a_chain_ends_with_the_first_of_its_certificates() {
-    let authority = Authority::new("ours");
-    let [long, short] = [UNTIL, (2025, 1, 1)].map(|until| authority.issue(FROM, until).chain);
+    let authority = Authority::new();
+    let [long, short] = [UNTIL, (2025, 1, 1)].map(|until| authority.issue_between(FROM, until).chain);
     let chain = Chain::read(&format!("{long}{short}")).unwrap();
     let end = at("2025-01-01T00:00:00Z");
     assert_eq!(chain.lifetime(at("2026-01-01T00:00:00Z"), TWO_WEEKS), Lifetime::Ended(end));
@@ -72,8 +43,8 @@ fn a_chain_ends_with_the_first_of_its_certificates() {
 
 #[test]
 fn a_key_of_another_certificate_is_refused() {
-    let authority = Authority::new("ours");
-    let [one, other] = [FROM, FROM].map(|from| authority.issue(from, UNTIL));
+    let authority = Authority::new();
+    let [one, other] = [FROM, FROM].map(|from| authority.issue_between(from, UNTIL));
     Identity::new(Chain::read(&one.chain).unwrap(), &one.key).unwrap();
     let refused = Identity::new(Chain::read(&one.chain).unwrap(), &other.key).unwrap_err();
     assert!(matches!(refused, TlsError::OtherKey), "{refused:?}");
@@ -81,7 +52,7 @@ fn a_key_of_another_certificate_is_refused() {
 
 #[test]
 fn texts_that_hold_something_else_are_refused_by_what_they_lack() {
-    let Issued { chain, key } = Authority::new("ours").issue(FROM, UNTIL);
+    let Issued { chain, key } = Authority::new().issue_between(FROM, UNTIL);
     for nothing in ["", "hello", &key] {
         assert!(matches!(Chain::read(nothing), Err(TlsError::NoCertificate)), "{nothing}");
         assert!(matches!(Authorities::read(nothing), Err(TlsError::NoCertificate)), "{nothing}");
@@ -99,8 +70,8 @@ fn texts_that_hold_something_else_are_refused_by_what_they_lack() {
 
 #[test]
 fn nothing_here_prints_a_key() {
-    let authority = Authority::new("ours");
-    let Issued { chain, key } = authority.issue(FROM, UNTIL);
+    let authority = Authority::new();
+    let Issued { chain, key } = authority.issue_between(FROM, UNTIL);
     let identity = Identity::new(Chain::read(&chain).unwrap(), &key).unwrap();
     let authorities = Authorities::read(&authority.pem).unwrap();
     let server = ServerTls::new(&identity, Some(authorities.clone()), Protocols::Grpc).unwrap();

@@ -256,7 +256,7 @@ impl Shared {
             self.withhold(&mut request);
             let Some(fates) = self.attempt(&request).await else { return };
             let is_again = |(_, fate): &(&Step, &Fate)| match fate {
-                Fate::Acknowledged { .. } => false,
+                Fate::Acknowledged { .. } | Fate::Double => false,
                 Fate::Refused(refused) => refused.is_for_now(),
                 Fate::Broken | Fate::TimedOut => true,
             };

@@ -15,6 +15,8 @@ pub(crate) enum Fate {
         /// It waits for an operator's decision.
         held: bool,
     },
+    /// A receipt that says it was known: what it is a double of counts, or waits for an operator's decision.
+    Double,
     /// A clear no.
     Refused(Refused),
     /// The gateway ended the connection without a reply.
@@ -48,7 +50,7 @@ impl Refused {
 
 impl Fate {
     pub(crate) fn is_acknowledged(&self) -> bool {
-        matches!(self, Self::Acknowledged { .. })
+        matches!(self, Self::Acknowledged { .. } | Self::Double)
     }
 }
 
@@ -105,7 +107,7 @@ impl History {
         let counts = &mut self.counts;
         counts.sent += 1;
         match &sent.fate {
-            Fate::Acknowledged { .. } => {
+            Fate::Acknowledged { .. } | Fate::Double => {
                 counts.acknowledged += 1;
                 counts.slowest = counts.slowest.max(sent.took);
             }

@@ -1,7 +1,7 @@
 //! Faults while answers come in, and an oracle that holds what was acknowledged to what is stored.
 //!
-//! `load-tests chaos` runs every case in turn, each with a rig of its own, and fails if any of them does. The modules, in
-//! reading order:
+//! `load-tests chaos` runs every case in turn, each with a rig of its own, and fails if any of them does. The modules,
+//! in reading order:
 
 mod case;
 mod cases;

@@ -144,15 +144,24 @@ impl Case<'_> {
     /// What one question may say: the newest value with a receipt, and what came after it without a reply.
     fn question(&self, value: impl Fn(&Sent) -> Option<String>) -> Owed {
         let mut owed = Owed::default();
+        let mut held = BTreeSet::new();
         for sent in self.sent {
             let Some(value) = value(sent) else { continue };
             match sent.fate {
-                Fate::Acknowledged { held: false } => {
+                // A double of what is held waits with it; every other one says again what stands.
+                Fate::Double if held.contains(&value) => {
+                    owed.allowed.insert(value);
+                }
+                Fate::Acknowledged { held: false } | Fate::Double => {
                     owed.must_be_there = true;
                     owed.allowed = BTreeSet::from([value]);
                 }
                 // It may have been released since.
-                Fate::Acknowledged { held: true } | Fate::Broken | Fate::TimedOut => {
+                Fate::Acknowledged { held: true } => {
+                    held.insert(value.clone());
+                    owed.allowed.insert(value);
+                }
+                Fate::Broken | Fate::TimedOut => {
                     owed.allowed.insert(value);
                 }
                 Fate::Refused(_) => {}

@@ -1,8 +1,8 @@
 //! Links that a mail tool builds from its own templates, and how they are signed.
 //!
 //! `sig` is the lower hex HMAC-SHA256, keyed by a link secret of the brand, of `{brand}/{survey}?` and the raw query
-//! before `&sig=`. Trackers that mail tools put behind it change nothing. A link without `sig` proves nothing, and neither
-//! does one that does not name whose answer it is: the form's own key is the identity then.
+//! before `&sig=`. Trackers that mail tools put behind it change nothing. A link without `sig` proves nothing, and
+//! neither does one that does not name whose answer it is: the form's own key is the identity then.
 
 use std::net::IpAddr;
 
@@ -81,7 +81,8 @@ fn split(query: &str) -> (&str, Option<&str>) {
     (said, Some(rest.split('&').next().unwrap_or(rest)))
 }
 
-/// Compares in constant time, with every secret of the brand. What ends early is told by the signature's own form alone.
+/// Compares in constant time, with every secret of the brand. What ends early is told by the signature's own form
+/// alone.
 fn is_signed(brand: &Brand, signed: &str, signature: &str) -> bool {
     // One spelling only: what is signed once must not be many links.
     if signature.bytes().any(|byte| byte.is_ascii_uppercase()) {

@@ -1,5 +1,5 @@
-//! Messages that cannot be read: too large, too slow, or no protobuf. tonic refuses them before the service sees them, with codes
-//! of its own, without details and past the books; here they end as every other refusal does.
+//! Messages that cannot be read: too large, too slow, or no protobuf. tonic refuses them before the service sees them,
+//! with codes of its own, without details and past the books; here they end as every other refusal does.
 
 use std::{
     convert::Infallible,

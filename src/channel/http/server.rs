@@ -104,8 +104,8 @@ fn head_too_large() -> Reply {
     reply
 }
 
-/// Ends when a connection has not sent the head of its first request in time, TLS handshake included. The protocol's own timer starts only once
-/// it is known which protocol is spoken.
+/// Ends when a connection has not sent the head of its first request in time, TLS handshake included. The protocol's
+/// own timer starts only once it is known which protocol is spoken.
 async fn silent(spoken: CancellationToken, header_timeout: Duration) {
     if tokio::time::timeout(header_timeout, spoken.cancelled()).await.is_ok() {
         std::future::pending::<()>().await;

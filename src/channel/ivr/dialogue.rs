@@ -1,9 +1,9 @@
 //! The dialogue of a call, as a pure function: where it stands and what was pressed, to what is answered and what is
 //! said next.
 //!
-//! A lone `1` on a scale to 10 is confirmed once. It is an answer at once, and becomes 10 when `0` follows: a caller who
-//! hangs up at "you pressed one" is heard of no more, and is kept as 1. Where a survey's edit window is too short for
-//! that change, the `1` waits for the caller's confirmation instead; a value that is held as `late` would be worse.
+//! A lone `1` on a scale to 10 is confirmed once. It is an answer at once, and becomes 10 when `0` follows: a caller
+//! who hangs up at "you pressed one" is heard of no more, and is kept as 1. Where a survey's edit window is too short
+//! for that change, the `1` waits for the caller's confirmation instead; a value that is held as `late` would be worse.
 
 use std::time::Duration;
 

@@ -3,7 +3,8 @@
 //!
 //! - takes: signed webhooks, one a turn of a call ([`twilio::turn`]); JSON events with an API key ([`events::take`]).
 //! - gives: one [`Submission`](crate::intake::Submission) for each key that is an answer, as soon as it is pressed, so
-//!   that hanging up keeps what was said; its key is call id and question. Then TwiML, or the receipt and the next question.
+//!   that hanging up keeps what was said; its key is call id and question. Then TwiML, or the receipt and the next
+//!   question.
 //! - refuses: a missing or wrong signature; an unknown or closed survey; references that are none.
 //! - bounds: a question is asked three times, an answer that finds no room is offered four times, a form has as many
 //!   fields as the configuration allows; bodies are bounded where they are read.

@@ -28,7 +28,8 @@ const FIELDS: [&str; 11] = [
 
 /// Makes the links that a body orders, for the brand of the key that was shown. An order need not name the brand.
 ///
-/// Gives (for at most `batch_items` orders) the JSON to answer 201 with: an object for an object, an array for an array, in its order.
+/// Gives (for at most `batch_items` orders) the JSON to answer 201 with: an object for an object, an array for an
+/// array, in its order.
 ///
 /// # Errors
 /// `malformed` for what is no JSON object or array, `too_large` for more than a batch holds, `forbidden` for another

@@ -71,7 +71,8 @@ impl std::fmt::Debug for References {
 }
 
 impl References {
-    /// Reads `interaction`, `respondent` and `subject` of a query or form. An empty one is none, as mail tools leave it.
+    /// Reads `interaction`, `respondent` and `subject` of a query or form. An empty one is none, as mail tools leave
+    /// it.
     ///
     /// # Errors
     /// All that cannot be read.

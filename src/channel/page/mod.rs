@@ -1,8 +1,8 @@
 //! Survey pages: one request, everything in it, and no script needed to answer.
 //!
 //! Takes: an [`Invitation`] (who is asked what, and who vouches for it) and what a visit asked for.
-//! Gives: the survey page, the thank-you page, and a page for everything else that can happen, in a language the person reads.
-//! Refuses: forms that cannot be decoded; never an answer for a reason that a person cannot see on the page.
+//! Gives: the survey page, the thank-you page, and a page for everything else that can happen, in a language the person
+//! reads. Refuses: forms that cannot be decoded; never an answer for a reason that a person cannot see on the page.
 //! Bounds: fields of a form; a sample survey's page stays below 15,000 bytes with everything inlined.
 
 mod ask;

@@ -20,8 +20,9 @@ impl Files {
     }
 
     fn ending(until: Day) -> Self {
-        let authority = Authority::new("ours");
-        let [Issued { chain, key }, other] = [until, FAR].map(|until| authority.issue(LONG_AGO, until));
+        let authority = Authority::new();
+        let [Issued { chain, key }, other] =
+            [until, FAR].map(|until| authority.issue_between(LONG_AGO, until));
         let dir = tempfile::tempdir().unwrap();
         for (name, text) in
             [("cert.pem", chain), ("key.pem", key), ("other.pem", other.key), ("ca.pem", authority.pem)]

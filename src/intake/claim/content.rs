@@ -40,7 +40,7 @@ pub(super) struct Claim {
     pub(super) written_secs: u32,
     /// Stamp of the first record.
     pub(super) first: Timestamp,
-    /// Stamp of the last record.
+    /// The newest stamp of a record that was not held as late: what comes next is stamped later.
     pub(super) last: Timestamp,
     /// How often it was written again; stands still at 255.
     pub(super) revisions: u8,

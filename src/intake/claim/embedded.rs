@@ -28,8 +28,8 @@ const SHARDS: usize = 64;
 pub(super) const IDEMPOTENCY_KEPT: Duration = Duration::from_hours(24);
 
 /// A button pressed twice, or a retry: a double that comes so soon after its answer is dropped at once. No gateway but
-/// this one takes answers, and nobody is erased and says the same anew in so short a time. Only where this process took the
-/// answer itself: of what a damaged spool lost, a change among it, a start knows nothing.
+/// this one takes answers, and nobody is erased and says the same anew in so short a time. Only where this process took
+/// the answer itself: of what a damaged spool lost, a change among it, a start knows nothing.
 const PRESSED_TWICE_SECS: u32 = 10;
 
 /// A map of two generations.

@@ -1,5 +1,7 @@
 //! The rules: what a submission is to a response that is known. Pure, so that embedded claims and Redis judge alike.
 
+use std::time::Duration;
+
 use super::{
     Ask, Ticket, Verdict,
     ask::{ClaimedAnswer, Recovered},
@@ -49,9 +51,9 @@ pub(super) fn judge(claim: &Claim, ask: &Ask<'_>, certainty: Certainty, ticket: 
     let settled = on_disk && newest && claim.revisions >= ask.spooled_again;
     let stamp = ask.stamp.max(Timestamp::from_micros(claim.last.as_micros().saturating_add(1)));
     let news: Vec<_> = ask.answers.iter().map(|answer| claim.news(answer, ask, stamp)).collect();
-    let late = news.contains(&News::Late);
-    let verdict = match late || news.contains(&News::Changed) {
-        true => Verdict::Revised { late },
+    let verdict = match news.iter().any(|news| matches!(news, News::Changed | News::Late)) {
+        // Also where the late part of it was held before: of what adds something, that part still is not counted.
+        true => Verdict::Revised { late: news.iter().any(|news| news.is_late()) },
         false => Verdict::Same { settled: settled && !news.iter().any(|news| news.is_doubtful()) },
     };
     if verdict == (Verdict::Same { settled: true }) {
@@ -68,7 +70,9 @@ pub(super) fn judge(claim: &Claim, ask: &Ask<'_>, certainty: Certainty, ticket: 
     next.run = ticket.run();
     next.ticket = ticket.number();
     next.written_secs = secs(ask.now);
-    next.last = stamp;
+    if claim.is_open(ask.answers, stamp, ask.edit_window) {
+        next.last = stamp;
+    }
     next.revisions = claim.revisions.saturating_add(1);
     Judged { verdict, stamp, write: Some(next) }
 }
@@ -76,12 +80,11 @@ pub(super) fn judge(claim: &Claim, ask: &Ask<'_>, certainty: Certainty, ticket: 
 /// Takes a record found in the spool into its response's claim; records come in the order they were appended.
 pub(super) fn recover(claim: &mut Claim, record: &Recovered) {
     let newest = record.stamp >= claim.last;
+    let is_open = claim.is_open(&record.answers, record.stamp, record.edit_window);
     for answer in &record.answers {
         let known = claim.known(answer, false);
-        let late = known.is_some_and(|known| {
-            known.digest != answer.digest
-                && record.stamp > claim.first_answered(known).after(record.edit_window)
-        });
+        let late = known.is_some_and(|known| known.digest != answer.digest)
+            && claim.is_closed(answer, record.stamp, record.edit_window);
         if newest || known.is_none() {
             claim.learn(*answer, late, record.stamp);
         }
@@ -89,7 +92,9 @@ pub(super) fn recover(claim: &mut Claim, record: &Recovered) {
     if newest {
         claim.content.close(&record.answers);
     }
-    claim.last = claim.last.max(record.stamp);
+    if is_open {
+        claim.last = claim.last.max(record.stamp);
+    }
 }
 
 impl Claim {
@@ -98,10 +103,8 @@ impl Claim {
             Content::Whole { digest, .. } if *digest == whole(ask.answers) => {
                 News::Known { late: false, doubtful: false }
             }
-            Content::Whole { tags, .. } => {
-                let late = tags.contains(&answer.tag) && stamp > self.first.after(ask.edit_window);
-                if late { News::Late } else { News::Changed }
-            }
+            Content::Whole { .. } if self.is_closed(answer, stamp, ask.edit_window) => News::Late,
+            Content::Whole { .. } => News::Changed,
             Content::Each(_) => self.news_of_each(answer, ask, stamp),
         }
     }
@@ -111,7 +114,7 @@ impl Claim {
         if stands.digest == answer.digest {
             return News::Known { late: false, doubtful: stands.doubtful };
         }
-        if stamp <= self.first_answered(stands).after(ask.edit_window) {
+        if !self.is_closed(answer, stamp, ask.edit_window) {
             return News::Changed;
         }
         match self.known(answer, true) {
@@ -120,13 +123,28 @@ impl Claim {
         }
     }
 
+    /// Whether a record of this stamp may count for one of its answers. What is late in all of them is held, and must
+    /// not move `last`: after a clock that went ahead every change would be stamped behind it, and be late in its turn.
+    fn is_open(&self, answers: &[ClaimedAnswer], stamp: Timestamp, edit_window: Duration) -> bool {
+        answers.iter().any(|answer| !self.is_closed(answer, stamp, edit_window))
+    }
+
+    /// Whether the stamp is later than the answer may change.
+    fn is_closed(&self, answer: &ClaimedAnswer, stamp: Timestamp, edit_window: Duration) -> bool {
+        let first = match &self.content {
+            Content::Each(_) => self.known(answer, false).map(|stands| self.first_answered(stands)),
+            Content::Whole { tags, .. } => tags.contains(&answer.tag).then_some(self.first),
+        };
+        first.is_some_and(|first| stamp > first.after(edit_window))
+    }
+
     fn known(&self, answer: &ClaimedAnswer, late: bool) -> Option<&Known> {
         let Content::Each(answers) = &self.content else { return None };
         answers.iter().find(|known| known.tag == answer.tag && known.late == late)
     }
 
     fn first_answered(&self, known: &Known) -> Timestamp {
-        self.first.after(std::time::Duration::from_secs(known.first_after_secs.into()))
+        self.first.after(Duration::from_secs(known.first_after_secs.into()))
     }
 
     /// Whether its ticket is an earlier one of the same run: when the later one is on disk, so is this.

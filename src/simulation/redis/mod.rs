@@ -1,7 +1,7 @@
 //! A Redis that lags, freezes, forgets and fails over: one server with a replica behind it, or a cluster's one shard.
 //!
-//! What the claims send is run in order on each connection, after a delay. A command whose caller has given up is run all
-//! the same, however late; a cut loses commands and replies that are on their way.
+//! What the claims send is run in order on each connection, after a delay. A command whose caller has given up is run
+//! all the same, however late; a cut loses commands and replies that are on their way.
 
 mod data;
 

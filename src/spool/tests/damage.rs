@@ -77,7 +77,8 @@ impl Commit {
         frames * FRAME_BYTES
     }
 
-    /// The disk with the first bytes of the commit only, with each cut: what is whole of it is there, the rest never was.
+    /// The disk with the first bytes of the commit only, with each cut: what is whole of it is there, the rest never
+    /// was.
     async fn tear_at_every_byte(&self, frames: usize) {
         let old = self.before.change(&self.segment, |bytes| bytes.clone());
         let new = self.after.change(&self.segment, |bytes| bytes.clone());

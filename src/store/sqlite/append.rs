@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rusqlite::{OptionalExtension as _, Transaction};
 
-use super::{State, respond};
+use super::{State, respond, tombstones::Name};
 use crate::{
     proto::store::v1::Record,
     store::{
@@ -70,8 +70,8 @@ fn insert(tx: &Transaction<'_>, checked: &Checked) -> rusqlite::Result<()> {
 }
 
 /// The keyed hash of the person who gave it; none when nobody knows who did.
-pub(super) fn respondent_key(record: &Record) -> Option<&[u8]> {
-    Some(record.respondent_key.as_ref()).filter(|key: &&[u8]| !key.is_empty())
+pub(super) fn respondent_key(record: &Record) -> Option<[u8; 16]> {
+    record.respondent_key.as_ref().try_into().ok()
 }
 
 /// All records of a response.
@@ -95,24 +95,17 @@ fn is_erased(tx: &Transaction<'_>, state: &State, checked: &Checked) -> rusqlite
     if received_us >= state.latest_tombstone_us {
         return Ok(false);
     }
-    let who = respondent_key(&checked.record).map(person);
-    let names = who.into_iter().chain(std::iter::once(response(&checked.response_id)));
-    for name in names {
-        let mut query = tx.prepare_cached("SELECT received_before FROM tombstones WHERE name = ?1")?;
-        let before: Option<i64> = query.query_row([name], |row| row.get(0)).optional()?;
-        if before.is_some_and(|before| received_us < before) {
+    let who = respondent_key(&checked.record).map(Name::Person);
+    for name in who.into_iter().chain([Name::Response(checked.response_id)]) {
+        if buried_before_us(tx, name)?.is_some_and(|before_us| received_us < before_us) {
             return Ok(true);
         }
     }
     Ok(false)
 }
 
-/// A tombstone's name for a person.
-pub(super) fn person(key: &[u8]) -> Vec<u8> {
-    [b"p", key].concat()
-}
-
-/// A tombstone's name for a response.
-pub(super) fn response(id: &[u8; 16]) -> Vec<u8> {
-    [b"r", id.as_slice()].concat()
+/// What was received before is refused under this name.
+pub(super) fn buried_before_us(tx: &Transaction<'_>, name: Name) -> rusqlite::Result<Option<i64>> {
+    let mut query = tx.prepare_cached("SELECT received_before FROM tombstones WHERE name = ?1")?;
+    query.query_row([name.bytes()], |row| row.get(0)).optional()
 }

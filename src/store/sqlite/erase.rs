@@ -2,7 +2,10 @@
 
 use rusqlite::Transaction;
 
-use super::{State, append, respond};
+use super::{
+    State, append, respond,
+    tombstones::{Name, Tombstone},
+};
 use crate::store::merge::Entry;
 
 /// Whom to forget.
@@ -23,23 +26,57 @@ pub(crate) struct Erased {
     pub(crate) records: u64,
 }
 
+impl std::ops::AddAssign for Erased {
+    fn add_assign(&mut self, more: Self) {
+        self.responses += more.responses;
+        self.records += more.records;
+    }
+}
+
 /// Erases from the responses in which the key occurs, and leaves tombstones for the key and for them.
-pub(super) fn erase(tx: &Transaction<'_>, state: &mut State, erasure: &Erasure) -> rusqlite::Result<Erased> {
+pub(super) fn erase(
+    tx: &Transaction<'_>,
+    state: &mut State,
+    erasure: &Erasure,
+) -> rusqlite::Result<(Erased, Vec<Tombstone>)> {
     let responses = responses_of(tx, &erasure.respondent_key)?;
-    let before_us = match erasure.received_before_us {
+    let received_before_us = match erasure.received_before_us {
         Some(before_us) => before_us,
         None => after_everything(tx, state, &responses)?,
     };
-    bury(tx, &append::person(&erasure.respondent_key), before_us)?;
-    state.latest_tombstone_us = state.latest_tombstone_us.max(before_us);
+    let names = responses.iter().copied().map(Name::Response);
+    let names = std::iter::once(Name::Person(erasure.respondent_key)).chain(names);
+    let buried: Vec<_> = names.map(|name| Tombstone { name, received_before_us }).collect();
+    for tombstone in &buried {
+        bury(tx, state, tombstone)?;
+    }
     let mut erased = Erased::default();
     for id in responses {
-        bury(tx, &append::response(&id), before_us)?;
-        let records = erase_response(tx, state, id, before_us)?;
-        erased.responses += u64::from(records > 0);
-        erased.records += records;
+        erased += erase_response(tx, state, id, received_before_us)?;
     }
-    Ok(erased)
+    Ok((erased, buried))
+}
+
+/// Does again what left a tombstone, in a database that does not know of it.
+pub(super) fn erase_again(
+    tx: &Transaction<'_>,
+    state: &mut State,
+    tombstone: &Tombstone,
+) -> rusqlite::Result<Erased> {
+    let Tombstone { name, received_before_us } = *tombstone;
+    if append::buried_before_us(tx, name)?.is_some_and(|known_us| known_us >= received_before_us) {
+        return Ok(Erased::default());
+    }
+    match name {
+        Name::Person(respondent_key) => {
+            let erasure = Erasure { respondent_key, received_before_us: Some(received_before_us) };
+            Ok(erase(tx, state, &erasure)?.0)
+        }
+        Name::Response(id) => {
+            bury(tx, state, tombstone)?;
+            erase_response(tx, state, id, received_before_us)
+        }
+    }
 }
 
 fn responses_of(tx: &Transaction<'_>, key: &[u8; 16]) -> rusqlite::Result<Vec<[u8; 16]>> {
@@ -57,13 +94,12 @@ fn after_everything(tx: &Transaction<'_>, state: &State, responses: &[[u8; 16]])
     Ok(before_us)
 }
 
-/// Returns how many records were erased.
 fn erase_response(
     tx: &Transaction<'_>,
     state: &mut State,
     id: [u8; 16],
     before_us: i64,
-) -> rusqlite::Result<u64> {
+) -> rusqlite::Result<Erased> {
     let (gone, kept): (Vec<_>, Vec<_>) =
         append::entries(tx, id)?.into_iter().partition(|entry| entry.record.received_us < before_us);
     for entry in &gone {
@@ -77,23 +113,25 @@ fn erase_response(
         (false, true) => respond::remove(tx, state, id)?,
         (false, false) => respond::again(tx, state, id, &kept)?,
     }
-    Ok(gone.len() as u64)
+    Ok(Erased { responses: u64::from(!gone.is_empty()), records: gone.len() as u64 })
 }
 
 /// Forgets that the response is also this person's, unless another of its records says so.
 fn forget_person(tx: &Transaction<'_>, id: [u8; 16], gone: &Entry, kept: &[Entry]) -> rusqlite::Result<()> {
     let Some(key) = append::respondent_key(&gone.record) else { return Ok(()) };
-    if !kept.iter().any(|entry| entry.record.respondent_key == key) {
+    if !kept.iter().any(|entry| append::respondent_key(&entry.record) == Some(key)) {
         tx.prepare_cached("DELETE FROM people WHERE key = ?1 AND response_id = ?2")?.execute((key, id))?;
     }
     Ok(())
 }
 
-fn bury(tx: &Transaction<'_>, name: &[u8], received_before_us: i64) -> rusqlite::Result<()> {
+fn bury(tx: &Transaction<'_>, state: &mut State, tombstone: &Tombstone) -> rusqlite::Result<()> {
+    let Tombstone { name, received_before_us } = *tombstone;
+    state.latest_tombstone_us = state.latest_tombstone_us.max(received_before_us);
     tx.prepare_cached(
         "INSERT INTO tombstones VALUES (?1, ?2)
          ON CONFLICT (name) DO UPDATE SET received_before = max(received_before, excluded.received_before)",
     )?
-    .execute((name, received_before_us))?;
+    .execute((name.bytes(), received_before_us))?;
     Ok(())
 }

@@ -6,6 +6,7 @@ mod erase;
 mod open;
 mod read;
 mod respond;
+mod tombstones;
 
 pub(crate) use self::open::OpenError;
 pub(crate) use self::{
@@ -19,6 +20,7 @@ use std::{fs::File, path::Path};
 
 use rusqlite::{Connection, TransactionBehavior};
 
+use self::tombstones::Tombstones;
 use super::{RecordHash, StoreError, merge::Decision, record::Checked};
 use crate::clock::Clock;
 
@@ -28,6 +30,7 @@ pub(crate) struct Ledger {
     connection: Connection,
     state: State,
     identity: Option<String>,
+    tombstones: Tombstones,
     /// Erased pages may still stand in the write-ahead log.
     scrub: bool,
     /// Let go after the connection is closed.
@@ -63,11 +66,43 @@ impl Ledger {
             latest_tombstone_us: open::latest_tombstone(&connection)?,
             any_gone: open::any_gone(&connection)?,
         };
-        let mut ledger = Self { connection, state, identity, scrub: false, _lock: lock };
+        let beside = tombstones::path_beside(path);
+        let tombstones = Tombstones::at(beside.clone());
+        let mut ledger = Self { connection, state, identity, tombstones, scrub: false, _lock: lock };
         if !fingerprint.is_empty() {
             ledger.check_identity(fingerprint)?;
         }
+        ledger.erase_again(&beside)?;
         Ok(ledger)
+    }
+
+    /// Forgets again whom the file of tombstones names and the database, restored from an older copy, does not; and
+    /// writes that file anew when it is not what the database knows then.
+    fn erase_again(&mut self, path: &Path) -> Result<(), OpenError> {
+        let unreadable = |source| OpenError::Tombstones { path: path.to_owned(), source };
+        let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let (mut lines, mut damaged, mut is_whole) = (0, 0_u64, true);
+        let mut erased = Erased::default();
+        for line in tombstones::read(path).map_err(unreadable)? {
+            // The last line may be torn: its erasure was never told to be done.
+            damaged += u64::from(!is_whole);
+            let tombstone = line.map_err(unreadable)?;
+            is_whole = tombstone.is_some();
+            if let Some(tombstone) = tombstone {
+                erased += erase::erase_again(&tx, &mut self.state, &tombstone)?;
+            }
+            lines += 1;
+        }
+        tx.commit()?;
+        log_again(erased, damaged, path);
+        self.scrub = erased.records > 0;
+        self.scrub_log();
+        if damaged > 0 || !is_whole || lines != open::count_tombstones(&self.connection)? {
+            let written = self.tombstones.write_anew(&self.connection);
+            written
+                .unwrap_or_else(|error| tracing::error!(?error, "the tombstones could not be written anew"));
+        }
+        Ok(())
     }
 
     /// The number of the last change.
@@ -93,9 +128,11 @@ impl Ledger {
     }
 
     /// Forgets a person.
-    pub(crate) fn erase(&mut self, erasure: &Erasure) -> rusqlite::Result<Erased> {
+    pub(crate) fn erase(&mut self, erasure: &Erasure) -> Result<Erased, LedgerError> {
         let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let erased = erase::erase(&tx, &mut self.state, erasure)?;
+        let (erased, buried) = erase::erase(&tx, &mut self.state, erasure)?;
+        // First: an erasure that is done and not written down would be undone by the next restored copy.
+        self.tombstones.keep(&tx, &buried)?;
         tx.commit()?;
         self.scrub = true;
         self.scrub_log();
@@ -142,11 +179,32 @@ impl Ledger {
     }
 }
 
+fn log_again(erased: Erased, damaged: u64, path: &Path) {
+    if erased.records > 0 {
+        let Erased { responses, records } = erased;
+        tracing::warn!(
+            responses,
+            records,
+            "the database is an older copy: what was erased since is erased again"
+        );
+    }
+    if damaged > 0 {
+        tracing::error!(
+            lines = damaged,
+            path = %path.display(),
+            "lines of the tombstones are damaged: if the database was restored from a copy, erase again whom you \
+             erased since",
+        );
+    }
+}
+
 /// Why the ledger did not do what was asked.
 #[derive(Debug)]
 pub(crate) enum LedgerError {
     /// The database failed.
     Sqlite(rusqlite::Error),
+    /// The file of tombstones could not be written.
+    Tombstones(std::io::Error),
     /// It was asked for what may not be.
     Refused(StoreError),
 }
@@ -154,6 +212,12 @@ pub(crate) enum LedgerError {
 impl From<rusqlite::Error> for LedgerError {
     fn from(error: rusqlite::Error) -> Self {
         Self::Sqlite(error)
+    }
+}
+
+impl From<std::io::Error> for LedgerError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Tombstones(error)
     }
 }
 

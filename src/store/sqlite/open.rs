@@ -25,6 +25,17 @@ pub(crate) enum OpenError {
     /// The file could not be made or locked, or the writer's thread not be started.
     #[error("the store cannot be started: {0}")]
     Io(#[from] std::io::Error),
+    /// The file of tombstones could not be read.
+    #[error(
+        "{} cannot be read: {source}: make it readable, or move it away and erase again whom you erased since the \
+         backup that the store was restored from", path.display()
+    )]
+    Tombstones {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// Another process has the file open.
     #[error("{} is in use by another voxgate: stop that one, or give this one another --data directory", path.display())]
     InUse {
@@ -56,6 +67,7 @@ impl From<LedgerError> for OpenError {
     fn from(error: LedgerError) -> Self {
         match error {
             LedgerError::Sqlite(error) => Self::Sqlite(error),
+            LedgerError::Tombstones(error) => Self::Io(error),
             LedgerError::Refused(StoreError::IdentityKey { kept, given }) => {
                 Self::IdentityKey { kept, given }
             }
@@ -78,7 +90,7 @@ pub(super) fn lock(path: &Path) -> Result<File, OpenError> {
 }
 
 /// What people said is for the owner's eyes; SQLite gives its log the mode of the file.
-fn private() -> OpenOptions {
+pub(super) fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(false).mode(0o600);
     options
@@ -140,6 +152,10 @@ pub(super) fn last_changed(connection: &Connection) -> rusqlite::Result<i64> {
 
 pub(super) fn latest_tombstone(connection: &Connection) -> rusqlite::Result<i64> {
     connection.query_row("SELECT coalesce(max(received_before), 0) FROM tombstones", [], |row| row.get(0))
+}
+
+pub(super) fn count_tombstones(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.query_row("SELECT count(*) FROM tombstones", [], |row| row.get(0))
 }
 
 pub(super) fn any_gone(connection: &Connection) -> rusqlite::Result<bool> {

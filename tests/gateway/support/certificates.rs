@@ -2,7 +2,6 @@
 
 use std::{fs, io, path::Path, sync::Arc};
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls::{
     ClientConfig, RootCertStore,
     pki_types::{CertificateDer, ServerName, pem::PemObject as _},
@@ -13,32 +12,15 @@ use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity
 
 use super::{http::client_builder, plan::Plan};
 
-/// Signs certificates, and is trusted by those who are told to.
-pub(crate) struct Authority {
-    issuer: Issuer<'static, KeyPair>,
-    pub(crate) pem: String,
-}
+#[path = "../../../src/tls/tests/authority.rs"]
+mod authority;
 
-/// A certificate for this machine, and its key, both in PEM.
-pub(crate) struct Issued {
-    pub(crate) chain: String,
-    pub(crate) key: String,
-}
+pub(crate) use self::authority::{Authority, Issued};
 
 impl Authority {
-    pub(crate) fn new() -> Self {
-        let mut params = CertificateParams::new([]).unwrap();
-        params.distinguished_name.push(DnType::CommonName, "an authority of the tests");
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().unwrap();
-        let pem = params.self_signed(&key).unwrap().pem();
-        Self { issuer: Issuer::new(params, key), pem }
-    }
-
+    /// A certificate that is good for as long as these tests are run.
     pub(crate) fn issue(&self) -> Issued {
-        let params = CertificateParams::new(["127.0.0.1".to_owned(), "localhost".to_owned()]).unwrap();
-        let key = KeyPair::generate().unwrap();
-        Issued { chain: params.signed_by(&key, &self.issuer).unwrap().pem(), key: key.serialize_pem() }
+        self.issue_between((2020, 1, 1), (2100, 1, 1))
     }
 
     /// Writes `ca.pem`, and a new `cert.pem` with its `key.pem`.

@@ -1,4 +1,5 @@
-//! Every reply that a test gets is held to the API's own description: its status, its type, its header fields, its JSON.
+//! Every reply that a test gets is held to the API's own description: its status, its type, its header fields, its
+//! JSON.
 
 use std::{
     collections::HashMap,

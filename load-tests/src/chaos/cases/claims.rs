@@ -46,7 +46,8 @@ fn first_of(gateway: usize, person: u32) -> Say {
     Say { way, ..say(gateway, person, 9, 0) }
 }
 
-/// A gateway dies between claim and fsync; the retry at the other one meets a claim, or a key, of which nothing is on disk.
+/// A gateway dies between claim and fsync; the retry at the other one meets a claim, or a key, of which nothing is on
+/// disk.
 pub(super) async fn killed_before_fsync(case: Case) -> anyhow::Result<Verdict> {
     let mut rig = halted::unlimited(two_gateways(Claims::Redis)).start(&case).await?;
     let rounds = case.pick(2, 12);

@@ -3,20 +3,26 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use anyhow::ensure;
+use voxgate::clock::Clock;
 
-use crate::chaos::{
-    case::Case,
-    driver::{Driver, Pace},
-    plan::{Person, Way},
-    rig::{Claims, Network, Refuses, Rig, Setup},
-    script::{Say, Script},
-    storage::Storage,
-    verdict::Verdict,
+use crate::{
+    chaos::{
+        case::Case,
+        driver::{Driver, Pace},
+        plan::{Person, Way},
+        rig::{Claims, Network, Refuses, Rig, Setup},
+        script::{Say, Script},
+        storage::Storage,
+        verdict::Verdict,
+    },
+    process::LOOK_EVERY,
 };
 
 /// People who are erased; half of them answer again afterwards.
-const PEOPLE: u32 = 8;
+pub(super) const PEOPLE: u32 = 8;
 const WITHIN: Duration = Duration::from_secs(60);
+/// The edit window where answers have to be late, as the configuration says it and as it is waited for.
+const WINDOW: (&str, Duration) = ("1 s", Duration::from_secs(1));
 
 /// In the spool of a gateway that cannot reach the store.
 pub(super) async fn in_a_spool(case: Case) -> anyhow::Result<Verdict> {
@@ -68,15 +74,18 @@ pub(super) async fn in_dead_letters(case: Case) -> anyhow::Result<Verdict> {
 /// short an edit window, what storage holds a gateway that could not ask may have called accepted.
 pub(super) async fn held(case: Case) -> anyhow::Result<Verdict> {
     let mut rig = Setup { claims: Claims::Redis, ..Setup::default() }.start(&case).await?;
-    let window = Duration::from_secs(1);
     let server = &mut rig.gateway(0)?.server;
-    server.config.set("surveys/support-nps.toml", "edit_window", "1 s")?;
+    server.config.set("surveys/support-nps.toml", "edit_window", WINDOW.0)?;
     server.restart().await?;
     let script = rig.script(PEOPLE)?;
     for person in 0..PEOPLE {
         script.acknowledged(say(0, person, 9, 0)).await?;
     }
-    tokio::time::sleep(window + Duration::from_millis(100)).await;
+    // The last of the nines was stamped before its receipt came.
+    let closes = Clock::System.now().after(WINDOW.1);
+    while Clock::System.now() <= closes {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
     for person in 0..PEOPLE {
         script.acknowledged(say(0, person, 3, 1)).await?;
     }
@@ -102,7 +111,7 @@ fn load(rig: &Rig) -> anyhow::Result<Driver> {
     rig.load(Pace::of(&rig.case), Duration::from_secs(120))
 }
 
-fn say(gateway: usize, person: u32, score: i32, ordinal: u32) -> Say {
+pub(super) fn say(gateway: usize, person: u32, score: i32, ordinal: u32) -> Say {
     Say { gateway, way: Way::Json, person, score, ordinal }
 }
 
@@ -112,7 +121,7 @@ fn network(rig: &mut Rig, network: Network) -> anyhow::Result<()> {
 }
 
 /// What was sent before is not owed any more; whoever does not answer again must be gone.
-fn erase_all(rig: &mut Rig, script: &Script) -> anyhow::Result<()> {
+pub(super) fn erase_all(rig: &mut Rig, script: &Script) -> anyhow::Result<()> {
     let store = rig.store_url()?;
     for number in 0..PEOPLE {
         let person = Script::person(number);
@@ -132,7 +141,7 @@ fn answers_again(person: u32) -> bool {
 }
 
 /// An erased person is free to answer, with what was erased or with something else.
-async fn answer_again(script: &Script) -> anyhow::Result<()> {
+pub(super) async fn answer_again(script: &Script) -> anyhow::Result<()> {
     for person in (0..PEOPLE).filter(|person| answers_again(*person)) {
         script.acknowledged(say(0, person, if person % 2 == 0 { 3 } else { 7 }, 2)).await?;
     }

@@ -48,6 +48,7 @@ pub(crate) const ALL: &[Entry] = &[
     Entry { name: "erasure_in_dead_letters", run: |case| Box::pin(erasure::in_dead_letters(case)) },
     Entry { name: "erasure_held", run: |case| Box::pin(erasure::held(case)) },
     Entry { name: "restore_replay", run: |case| Box::pin(restore::replay(case)) },
+    Entry { name: "restore_erased", run: |case| Box::pin(restore::erased(case)) },
     Entry { name: "reload", run: |case| Box::pin(reload::under_load(case)) },
     Entry { name: "disk_full", run: |case| Box::pin(disk::full::spool(case)) },
     Entry { name: "disk_floor", run: |case| Box::pin(disk::full::floor(case)) },

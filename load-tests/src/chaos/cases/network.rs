@@ -1,4 +1,5 @@
-//! Networks that fail between clients and gateway, and between gateway and store; clients that are slow, gone or hostile.
+//! Networks that fail between clients and gateway, and between gateway and store; clients that are slow, gone or
+//! hostile.
 
 mod frames;
 mod hostile;

@@ -1,5 +1,5 @@
-//! Redis fails in every way it can. Nothing is lost or doubled, an answer costs little more, and each gateway takes Redis
-//! back by itself.
+//! Redis fails in every way it can. Nothing is lost or doubled, an answer costs little more, and each gateway takes
+//! Redis back by itself.
 
 pub(super) mod outage;
 pub(super) mod topology;
@@ -92,8 +92,8 @@ pub(super) async fn out_of_memory(case: Case) -> anyhow::Result<Verdict> {
     outage.end().await
 }
 
-/// Replicas that were cut off take over: what was claimed since is forgotten. One takes over by command, which leaves the
-/// connections to its master open; another because its master dies.
+/// Replicas that were cut off take over: what was claimed since is forgotten. One takes over by command, which leaves
+/// the connections to its master open; another because its master dies.
 pub(super) async fn failover(case: Case) -> anyhow::Result<Verdict> {
     let mut outage = Outage::begin(&case, two_gateways(Claims::Cluster)).await?;
     let pairs = topology::pairs(outage.nodes()?)?;
@@ -125,7 +125,8 @@ pub(super) async fn reshard(case: Case) -> anyhow::Result<Verdict> {
     outage.end().await
 }
 
-/// `allkeys-lru`, and others fill the memory again and again: buckets, runs' numbers and the fleet's identity are evicted.
+/// `allkeys-lru`, and others fill the memory again and again: buckets, runs' numbers and the fleet's identity are
+/// evicted.
 pub(super) async fn lru(case: Case) -> anyhow::Result<Verdict> {
     let mut outage = Outage::begin(&case, two_gateways(Claims::Redis)).await?;
     let redis = outage.rig.redis()?;
@@ -151,8 +152,8 @@ pub(super) async fn lru(case: Case) -> anyhow::Result<Verdict> {
     Ok(verdict)
 }
 
-/// A second gateway comes with another identity key and ends, saying why. Then Redis itself becomes another fleet's: the
-/// gateways go on without it, and take it back.
+/// A second gateway comes with another identity key and ends, saying why. Then Redis itself becomes another fleet's:
+/// the gateways go on without it, and take it back.
 pub(super) async fn other_identity_key(case: Case) -> anyhow::Result<Verdict> {
     let mut outage = Outage::begin(&case, two_gateways(Claims::Redis)).await?;
     let second = &mut outage.rig.gateway(1)?.server;

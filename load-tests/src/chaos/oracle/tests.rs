@@ -148,6 +148,16 @@ fn a_held_answer_is_owed_among_the_held() {
 }
 
 #[test]
+fn a_double_waits_where_what_it_repeats_is_held_and_counts_otherwise() {
+    let history = |last| history(&[(0, &[(9, ACKNOWLEDGED), (3, HELD), (3, last)])]);
+    let held = Storage { responses: vec![stored(0, 9)], held: vec![stored(0, 3)] };
+    assert_eq!(found(&history(Fate::Double), &held), (0, 0, 0));
+    assert_eq!(found(&history(ACKNOWLEDGED), &held), (1, 0, 0), "a revision has to be there");
+    let nothing_held = self::history(&[(0, &[(9, ACKNOWLEDGED), (3, Fate::Double)])]);
+    assert_eq!(found(&nothing_held, &storage(&[stored(0, 9)])), (1, 0, 0));
+}
+
+#[test]
 fn whoever_was_erased_must_be_gone() {
     let history = history(&[(0, &[(9, ACKNOWLEDGED)]), (1, &[(9, ACKNOWLEDGED)])]);
     let erased = BTreeSet::from([person(0)]);

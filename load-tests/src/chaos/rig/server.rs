@@ -201,6 +201,18 @@ impl Server {
         self.ask(format!("POST {path} HTTP/1.1\r\n{fields}\r\n").as_bytes()).await
     }
 
+    /// POST of JSON on the HTTP listener, with these header fields, each with its line's end.
+    pub(crate) async fn submit(&self, path: &str, fields: &str, body: &str) -> anyhow::Result<(u16, Value)> {
+        let length = body.len();
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
+             {fields}content-length: {length}\r\n\r\n{body}"
+        );
+        let mut connection = Connection::open(self.http).await?;
+        let reply = connection.exchange(request.as_bytes()).await?;
+        Ok((reply.status, serde_json::from_slice(reply.body).unwrap_or_default()))
+    }
+
     async fn ask(&self, request: &[u8]) -> anyhow::Result<(u16, String)> {
         let asked = async {
             let mut connection = Connection::open(self.admin).await?;

@@ -59,7 +59,10 @@ fn authorized<T>(message: T) -> anyhow::Result<tonic::Request<T>> {
 }
 
 fn acknowledged(receipt: &Receipt) -> Fate {
-    Fate::Acknowledged { held: receipt.outcome() == Outcome::Quarantined }
+    match receipt.outcome() {
+        Outcome::Duplicate => Fate::Double,
+        outcome => Fate::Acknowledged { held: outcome == Outcome::Quarantined },
+    }
 }
 
 fn refused(status: &Status) -> Fate {

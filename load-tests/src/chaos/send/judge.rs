@@ -24,7 +24,10 @@ pub(super) fn fates(way: Way, reply: Reply<'_>, answers: usize) -> Vec<Fate> {
     }
     let fate = match way {
         Way::Twilio => call(reply),
-        _ if matches!(reply.status, 200..=202) => Fate::Acknowledged { held: reply.status == 202 },
+        _ if matches!(reply.status, 200..=202) => match body.as_ref().and_then(outcome) {
+            Some("duplicate") => Fate::Double,
+            _ => Fate::Acknowledged { held: reply.status == 202 },
+        },
         _ => refused(reply, &code(body.as_ref(), reply.status)),
     };
     vec![fate; answers]
@@ -39,9 +42,14 @@ fn refused(reply: Reply<'_>, code: &str) -> Fate {
     Fate::Refused(Refused { code: code.to_owned(), status: reply.status, says_when: reply.says_when })
 }
 
+fn outcome(receipt: &Value) -> Option<&str> {
+    receipt.get("outcome")?.as_str()
+}
+
 fn item(result: &Value) -> Fate {
-    match result.get("outcome").and_then(Value::as_str) {
-        Some("accepted" | "revised" | "duplicate") => Fate::Acknowledged { held: false },
+    match outcome(result) {
+        Some("duplicate") => Fate::Double,
+        Some("accepted" | "revised") => Fate::Acknowledged { held: false },
         Some("quarantined") => Fate::Acknowledged { held: true },
         outcome => {
             let status = if outcome == Some("limited") { 503 } else { 422 };
@@ -50,7 +58,8 @@ fn item(result: &Value) -> Fate {
     }
 }
 
-/// A goodbye or the next question is a receipt; a pause is a refusal that says when to come back; an apology is a refusal.
+/// A goodbye or the next question is a receipt; a pause is a refusal that says when to come back; an apology is a
+/// refusal.
 fn call(reply: Reply<'_>) -> Fate {
     let said = String::from_utf8_lossy(reply.body);
     let asks_next = said.contains("vg_step=") && !said.contains("vg_step=recommend");

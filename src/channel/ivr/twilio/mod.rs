@@ -3,12 +3,12 @@
 //! A caller always hears something. What cannot be asked (no such survey, closed, references that are none) is
 //! apologized for with 200, because a provider does not speak what it gets with an error status; the operator reads why
 //! in the log. An answer that finds no room (429, 503) is not given up: the caller is asked for a moment, and the same
-//! keys come back in the URL of a redirect, to this gateway or another; only a caller who hangs up in that moment is lost,
-//! and is counted as `limited`. After the last try the status is the refusal's own, so that the provider goes to its
-//! fallback URL and reports the call.
+//! keys come back in the URL of a redirect, to this gateway or another; only a caller who hangs up in that moment is
+//! lost, and is counted as `limited`. After the last try the status is the refusal's own, so that the provider goes to
+//! its fallback URL and reports the call.
 //!
-//! A status callback that is sent here by mistake gets an empty response. GET is not for us: a GET webhook would put keys
-//! and numbers into access logs.
+//! A status callback that is sent here by mistake gets an empty response. GET is not for us: a GET webhook would put
+//! keys and numbers into access logs.
 
 mod address;
 mod call;
@@ -68,8 +68,8 @@ impl std::fmt::Debug for Request<'_> {
     }
 }
 
-/// Takes one turn of a call: checks who calls, submits what was pressed, and says what comes next. The submission counts
-/// itself in the ledger; what never becomes one is counted here.
+/// Takes one turn of a call: checks who calls, submits what was pressed, and says what comes next. The submission
+/// counts itself in the ledger; what never becomes one is counted here.
 pub(crate) async fn turn<F, Fut>(desk: Desk<'_>, request: Request<'_>, submit: F) -> Reply
 where
     F: FnOnce(Submission) -> Fut,

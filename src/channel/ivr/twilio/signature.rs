@@ -8,10 +8,11 @@
 //! ```
 //!
 //! The URL is tried with and without its port, because providers differ. A body that is no form is vouched for by
-//! `bodySHA256` in the URL. There is no time and no nonce in it: a replay is the same turn of the same call again, and a
-//! submission key makes that a duplicate. SignalWire signs in the same way, in a header of its own.
+//! `bodySHA256` in the URL. There is no time and no nonce in it: a replay is the same turn of the same call again, and
+//! a submission key makes that a duplicate. SignalWire signs in the same way, in a header of its own.
 //!
-//! The algorithm is this one alone. `X-Twilio-Webhooks-Signature-Settings` would let a request choose it, and is not read.
+//! The algorithm is this one alone. `X-Twilio-Webhooks-Signature-Settings` would let a request choose it, and is not
+//! read.
 
 use std::collections::BTreeSet;
 

@@ -24,9 +24,13 @@ fn id(number: u32) -> ResponseId {
     ResponseId::from_hash(hash)
 }
 
-/// As intake asks: doubles are spooled again.
 async fn ask_again(claims: &Claims, clock: &Clock) -> Verdict {
-    let answers = [ClaimedAnswer::new("q", &Value::Score(9))];
+    claim(claims, clock, 9).await.verdict
+}
+
+/// As intake asks: doubles are spooled again.
+async fn claim(claims: &Claims, clock: &Clock, score: i32) -> Claimed {
+    let answers = [ClaimedAnswer::new("q", &Value::Score(score))];
     let now = clock.now();
     let confidence = Confidence::Confirmed;
     let ask = Ask {
@@ -41,7 +45,7 @@ async fn ask_again(claims: &Claims, clock: &Clock) -> Verdict {
     let ticket = claims.ticket();
     let claimed = claims.claim(&ask, &ticket, Instant::now()).await;
     ticket.settle();
-    claimed.verdict
+    claimed
 }
 
 #[tokio::test]
@@ -78,6 +82,18 @@ async fn answer(
     let claimed = claims.claim(&ask, &ticket, Instant::now()).await;
     ticket.settle();
     claimed
+}
+
+/// A restart while what a clock that was ahead took lies in the spool.
+#[tokio::test]
+async fn a_late_answer_found_in_the_spool_makes_no_later_one_late() {
+    let clock = clock();
+    let claims = claims(10_000, &clock);
+    let ahead = clock.now().after(WINDOW * 365);
+    claims.refill([recovered(id(1), 9, clock.now()), recovered(id(1), 3, ahead)].into_iter());
+    clock.advance(Duration::from_secs(1));
+    let claimed = claim(&claims, &clock, 4).await;
+    assert_eq!((claimed.verdict, claimed.stamp), (Verdict::Revised { late: false }, clock.now()));
 }
 
 fn recovered(id: ResponseId, score: i32, stamp: Timestamp) -> Recovered {

@@ -51,7 +51,7 @@ impl Response {
         };
         let judged = judge(claim, &ask, Certainty { on_disk: settled, newest: self.newest }, &ticket);
         if let Some(next) = &judged.write {
-            assert!(next.last > claim.last, "a record's stamp is later than the one its claim carried");
+            assert!(judged.stamp > claim.last, "a record's stamp is later than the one its claim carried");
             let packed = next.pack(&answers);
             assert!(packed.len() <= MAX_BYTES);
             self.claim = Claim::unpack(&packed);
@@ -136,6 +136,57 @@ fn a_late_value_changes_nothing_and_is_known_when_it_comes_again() {
     assert_eq!(response.says(true, &[("q", 3)]), SAME);
     assert_eq!(response.says(true, &[("q", 9)]), SAME);
     assert_eq!(response.says(true, &[("q", 4)]), LATE);
+}
+
+#[test]
+fn a_late_value_said_again_with_a_new_answer_is_late_as_it_was_and_not_a_revision() {
+    let mut response = Response::new();
+    response.says(true, &[("q", 9)]);
+    response.now = response.now.after(WINDOW * 2);
+    assert_eq!(response.says(true, &[("q", 3)]), LATE);
+    assert_eq!(response.says(true, &[("q", 3), ("p", 1)]), LATE);
+    assert_eq!(response.says(true, &[("q", 9), ("p", 2)]), REVISED);
+}
+
+#[test]
+fn a_late_answer_of_a_clock_that_was_ahead_makes_no_later_one_late() {
+    let mut response = Response::new();
+    response.says(true, &[("q", 9)]);
+    let right = response.now;
+    response.now = right.after(WINDOW * 365);
+    assert_eq!(response.says(true, &[("q", 3)]), LATE);
+    assert_eq!(response.submit(false, &[("q", 9)]).0, AGAIN, "storage passes this one over");
+    response.now = right.after(Duration::from_secs(1));
+    let (verdict, stamp) = response.submit(true, &[("q", 4)]);
+    assert_eq!((verdict, stamp), (REVISED, response.now));
+    assert_eq!(response.says(true, &[("q", 3)]), REVISED, "what was held counts when it is said in time");
+}
+
+#[test]
+fn an_answer_that_counts_a_year_ahead_is_changed_behind_it() {
+    let mut response = Response::new();
+    response.says(true, &[("q", 9)]);
+    let right = response.now;
+    response.now = right.after(WINDOW * 365);
+    let (verdict, ahead) = response.submit(true, &[("q", 3), ("p", 1)]);
+    assert_eq!(verdict, LATE, "p is new and counts");
+    response.now = right.after(Duration::from_secs(1));
+    let (verdict, stamp) = response.submit(true, &[("p", 2)]);
+    assert_eq!(verdict, REVISED);
+    assert!(stamp > ahead, "or the older value of p would win");
+}
+
+#[test]
+fn a_form_too_large_for_its_claim_makes_no_later_one_late_either() {
+    let questions: Vec<String> = (0..16).map(|number| format!("question-{number}")).collect();
+    let form = |score| questions.iter().map(|question| (question.as_str(), score)).collect::<Vec<_>>();
+    let mut response = Response::new();
+    response.says(true, &form(3)[..8]);
+    let right = response.now;
+    response.now = right.after(WINDOW * 365);
+    assert_eq!(response.says(true, &form(4)[..8]), LATE);
+    response.now = right.after(Duration::from_secs(1));
+    assert_eq!(response.submit(true, &form(5)[..8]), (REVISED, response.now));
 }
 
 #[test]

@@ -1,10 +1,10 @@
 //! Where a claim lies: in one of many small hashes of its period.
 //!
 //! A claim is kept for the *span*: the edit window, rounded up to a power of two of days so that surveys share buckets.
-//! A period is two spans long, so a claim that may still matter is in this period's bucket or in the one before, and the
-//! latter has to be looked at only during the first span of a period. A hash of up to 512 short fields is a listpack
-//! (`hash-max-listpack-entries`), which is searched from its begin; the number of hashes is chosen so that a full period
-//! leaves about 64 in each: short to search, and eight times the volume is still a listpack.
+//! A period is two spans long, so a claim that may still matter is in this period's bucket or in the one before, and
+//! the latter has to be looked at only during the first span of a period. A hash of up to 512 short fields is a
+//! listpack (`hash-max-listpack-entries`), which is searched from its begin; the number of hashes is chosen so that a
+//! full period leaves about 64 in each: short to search, and eight times the volume is still a listpack.
 
 use std::{
     sync::{

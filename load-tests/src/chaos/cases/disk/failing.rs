@@ -75,7 +75,8 @@ pub(crate) async fn read_only(case: Case) -> anyhow::Result<Verdict> {
     commits_fail(case, CHANGE, &[EROFS]).await
 }
 
-/// Commits fail while the store is away, so that what was acknowledged is on this disk alone; then the gateway is killed.
+/// Commits fail while the store is away, so that what was acknowledged is on this disk alone; then the gateway is
+/// killed.
 async fn commits_fail(case: Case, calls: &[&str], errors: &[i32]) -> anyhow::Result<Verdict> {
     let mut rig = setup().start(&case).await?;
     let mut disk = Calls::of(&mut rig.gateway(0)?.server, &case).await?;

@@ -14,7 +14,8 @@ use crate::chaos::{case::Case, rig::Server, verdict::Verdict};
 /// Bytes written at once.
 const CHUNK_BYTES: u64 = 4_096;
 
-/// Gives a server a disk of its own of so many MiB under its data directory, empty. It is there for as long as the process.
+/// Gives a server a disk of its own of so many MiB under its data directory, empty. It is there for as long as the
+/// process.
 async fn on_small_disk(server: &mut Server, mib: u64) -> anyhow::Result<()> {
     let script = r#"mount -t tmpfs -o "size=$0" voxgate "$1" && shift && exec "$@""#;
     let unshare = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script];

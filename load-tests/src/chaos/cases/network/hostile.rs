@@ -91,7 +91,8 @@ impl Hostile {
         Ok(held)
     }
 
-    /// Sends whole answers and is gone; what was sent, as the oracle reads it. Every other is sent again, and waited for.
+    /// Sends whole answers and is gone; what was sent, as the oracle reads it. Every other is sent again, and waited
+    /// for.
     pub(super) async fn gone_before_receipt(self, count: u32) -> anyhow::Result<Vec<(Person, Sent)>> {
         let mut sent = Vec::new();
         for number in FIRST_PERSON..FIRST_PERSON + count {

@@ -142,7 +142,7 @@ impl Flood {
         self.sent.sort_by_key(|(_, sent)| received(sent));
         let mut gaps = Gaps::since(self.began);
         for (person, sent) in self.sent {
-            if matches!(sent.fate, Fate::Acknowledged { .. }) {
+            if sent.fate.is_acknowledged() {
                 history.counts.longest_gap = gaps.mark(self.began + received(&sent));
             }
             history.note(person, sent);

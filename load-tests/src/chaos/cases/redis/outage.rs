@@ -26,9 +26,9 @@ use crate::{
 const TIMEOUT_MS: u64 = if cfg!(debug_assertions) { 300 } else { 40 };
 /// What Redis may cost an answer, whatever it does: 100 ms with the default.
 const COST: Duration = Duration::from_millis(TIMEOUT_MS + 60);
-/// How many of a thousand answers are held to it, and what may be added. An optimized build is held to it with its slowest
-/// answer. In the short form, which shares the cores with all other tests, the slowest says more of the cores: there it
-/// is every second answer, which shows that answers do not go on waiting for a Redis that is away.
+/// How many of a thousand answers are held to it, and what may be added. An optimized build is held to it with its
+/// slowest answer. In the short form, which shares the cores with all other tests, the slowest says more of the cores:
+/// there it is every second answer, which shows that answers do not go on waiting for a Redis that is away.
 const PARTS: &[(usize, Duration)] =
     if cfg!(debug_assertions) { &[(500, Duration::from_millis(250))] } else { &[(1000, Duration::ZERO)] };
 /// The breaker opens, or a connection is made again, within this.
