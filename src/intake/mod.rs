@@ -216,7 +216,7 @@ impl Intake {
         let strict = strict_key(&validated, &record, &self.identity_key);
         let pending = Pending::new(room, self.claims.ticket(), record);
         if receipt.outcome == Outcome::Quarantined {
-            pending.append(&self.spool).await.map_err(append::failed)?;
+            self.land(pending).await?;
             return Ok(receipt);
         }
         self.claim(validated, receipt, pending, strict, patience, flight).await
@@ -260,8 +260,14 @@ impl Intake {
         }
         flight.expect(receipt.outcome, receipt.reason);
         pending.claimed(&claimed);
-        ScopeGuard::into_inner(pending).append(&self.spool).await.map_err(append::failed)?;
+        self.land(ScopeGuard::into_inner(pending)).await?;
         Ok(receipt)
+    }
+
+    async fn land(&self, pending: Pending) -> Result<(), Refusal> {
+        let landed = pending.append(&self.spool).await.map_err(append::failed)?;
+        self.limiter.resumed(landed.at);
+        Ok(())
     }
 
     async fn known_key(

@@ -5,7 +5,7 @@ use std::{
     pin::Pin,
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, ready},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -28,13 +28,22 @@ pub enum AppendError {
     Closed,
 }
 
-/// Ends with the record's sequence once it is on disk. Dropping it does not take the record back.
+/// A record that is on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Landed {
+    /// Its place in the log.
+    pub sequence: u64,
+    /// When its commit ended: since then its waiter could have gone on.
+    pub at: Instant,
+}
+
+/// Ends once the record is on disk. Dropping it does not take the record back.
 #[must_use]
 #[derive(Debug)]
-pub struct Appended(oneshot::Receiver<Result<u64, AppendError>>);
+pub struct Appended(oneshot::Receiver<Result<Landed, AppendError>>);
 
 impl Future for Appended {
-    type Output = Result<u64, AppendError>;
+    type Output = Result<Landed, AppendError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let fate = ready!(Pin::new(&mut self.0).poll(context));
@@ -48,7 +57,7 @@ pub(super) struct Waiting {
     /// Held until the record counts as part of the log.
     room: Room,
     ticket: Ticket,
-    reply: oneshot::Sender<Result<u64, AppendError>>,
+    reply: oneshot::Sender<Result<Landed, AppendError>>,
 }
 
 /// Does not show the record: it is somebody's.
@@ -68,11 +77,11 @@ impl Waiting {
     }
 
     /// It is on disk. The ticket first: whoever hears of the record may count on it.
-    pub(super) fn landed(self, sequence: u64) {
+    pub(super) fn landed(self, sequence: u64, at: Instant) {
         drop(self.room);
         self.ticket.settle();
         // Nobody listens when the caller has gone; the record stays.
-        let _listened = self.reply.send(Ok(sequence)).is_ok();
+        let _listened = self.reply.send(Ok(Landed { sequence, at })).is_ok();
     }
 
     /// It is not, or nobody knows.

@@ -13,10 +13,15 @@ use std::{path::Path, time::Duration};
 use bytes::Bytes;
 use tempfile::TempDir;
 
-use super::*;
+use super::{queue::Landed, *};
 use crate::intake::claim::Runs;
 
 const START: Timestamp = Timestamp::from_secs(1_800_000_000);
+
+/// What a record's waiter is told, without the time.
+fn sequence(landed: Landed) -> u64 {
+    landed.sequence
+}
 
 /// Segments of 64 KiB, the smallest there are, and room for eight of them.
 pub(super) fn small() -> settings::Spool {
@@ -58,7 +63,7 @@ impl Rig {
     }
 
     async fn append(&self, record: impl Into<Bytes>) -> u64 {
-        self.push(record).await.unwrap()
+        sequence(self.push(record).await.unwrap())
     }
 
     /// Appends so many records of so many bytes, in groups; each begins with its number.

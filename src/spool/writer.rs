@@ -155,8 +155,9 @@ impl Writer {
         drop(log);
         self.failures = 0;
         self.shared.changed.send_replace(());
+        let ended = Instant::now();
         for (sequence, waiting) in (first..).zip(batch) {
-            waiting.landed(sequence);
+            waiting.landed(sequence, ended);
         }
     }
 

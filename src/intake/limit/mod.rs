@@ -98,6 +98,11 @@ impl Limiter {
         self.pulse.window()
     }
 
+    /// Somebody goes on who could have at `ready`.
+    pub fn resumed(&self, ready: std::time::Instant) {
+        self.pulse.resumed(ready);
+    }
+
     /// Waits until `has_room` for one more in a window, a second at the most.
     pub async fn catch_up(&self, has_room: impl Fn(usize) -> bool) {
         self.pulse.catch_up(has_room).await;

@@ -1,17 +1,18 @@
-//! How much may be in flight: what the cores can do in time. A task sleeps for a beat and looks how late it was woken.
-//! What comes in now waits as long as that before anybody looks at it, so this is the delay of the queue that no counter
-//! shows (as CoDel measures it, RFC 8289: by time, not by length). A late beat halves the window, each one in time
-//! widens it a little, as TCP finds out what a path can carry (RFC 5681).
+//! How much may be in flight: what the cores can do in time. A task sleeps for a beat and looks how late it was woken,
+//! and who waited for a commit looks how late it goes on. What comes in now waits as long as that before anybody looks at
+//! it, so this is the delay of the queue that no counter shows (as CoDel measures it, RFC 8289: by time, not by length).
+//! Late is a reason to halve the window, each beat without one widens it a little, as TCP finds out what a path can carry
+//! (RFC 5681).
 
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Between two looks: a quarter of a delay that matters, and little work for an idle machine.
@@ -30,6 +31,8 @@ pub(super) struct Pulse {
     begun: Instant,
     most: usize,
     last_us: AtomicU64,
+    narrowed_us: AtomicU64,
+    resumed_late: AtomicBool,
     window: AtomicUsize,
 }
 
@@ -41,8 +44,15 @@ impl Pulse {
         tasks: &TaskTracker,
         stop: &CancellationToken,
     ) -> Arc<Self> {
-        let (last_us, window) = (AtomicU64::new(0), AtomicUsize::new(most));
-        let pulse = Arc::new(Self { bound, begun: Instant::now(), most, last_us, window });
+        let pulse = Arc::new(Self {
+            bound,
+            begun: Instant::now(),
+            most,
+            last_us: AtomicU64::new(0),
+            narrowed_us: AtomicU64::new(0),
+            resumed_late: AtomicBool::new(false),
+            window: AtomicUsize::new(most),
+        });
         let (beating, stop) = (Arc::clone(&pulse), stop.clone());
         tasks.spawn(async move {
             stop.run_until_cancelled(beating.beat()).await;
@@ -55,9 +65,18 @@ impl Pulse {
 
     /// What may be in flight now; half of it, when the beat that is due is too late already.
     pub(super) fn window(&self) -> usize {
-        let since_us = micros(self.begun.elapsed()).saturating_sub(self.last_us.load(Ordering::Relaxed));
+        let since_us = self.now_us().saturating_sub(self.last_us.load(Ordering::Relaxed));
         let window = self.window.load(Ordering::Relaxed);
         if since_us > micros(BEAT + self.bound) { self.narrower(window) } else { window }
+    }
+
+    /// Somebody goes on who could have at `ready`. What was under way when the window was narrowed says nothing new.
+    pub(super) fn resumed(&self, ready: Instant) {
+        let ready_us = micros(ready.saturating_duration_since(self.begun));
+        let is_new = ready_us > self.narrowed_us.load(Ordering::Relaxed);
+        if is_new && self.now_us().saturating_sub(ready_us) > micros(self.bound) {
+            self.resumed_late.store(true, Ordering::Relaxed);
+        }
     }
 
     /// Waits until `has_room` for one more in a window, for a while at the most.
@@ -65,6 +84,22 @@ impl Pulse {
         let begun = Instant::now();
         while !has_room(self.window()) && begun.elapsed() < HELD_BACK_AT_MOST {
             sleep(BEAT).await;
+        }
+    }
+
+    async fn beat(&self) {
+        loop {
+            let begun = Instant::now();
+            sleep(BEAT).await;
+            let window = self.window.load(Ordering::Relaxed);
+            let resumed_late = self.resumed_late.swap(false, Ordering::Relaxed);
+            if resumed_late || begun.elapsed() > BEAT + self.bound {
+                self.window.store(self.narrower(window), Ordering::Relaxed);
+                self.narrowed_us.store(self.now_us(), Ordering::Relaxed);
+            } else {
+                self.window.store(self.wider(window), Ordering::Relaxed);
+            }
+            self.last_us.store(self.now_us(), Ordering::Relaxed);
         }
     }
 
@@ -76,16 +111,8 @@ impl Pulse {
         window.saturating_add(window / WIDER_BY).min(self.most)
     }
 
-    async fn beat(&self) {
-        loop {
-            let begun = Instant::now();
-            sleep(BEAT).await;
-            let window = self.window.load(Ordering::Relaxed);
-            let late = begun.elapsed() > BEAT + self.bound;
-            let next = if late { self.narrower(window) } else { self.wider(window) };
-            self.window.store(next, Ordering::Relaxed);
-            self.last_us.store(micros(self.begun.elapsed()), Ordering::Relaxed);
-        }
+    fn now_us(&self) -> u64 {
+        micros(self.begun.elapsed())
     }
 }
 
@@ -109,6 +136,9 @@ mod tests {
         assert!(pulse.window() < 4096, "wider with each beat");
         pulse.catch_up(|window| window == 4096).await;
         assert_eq!(pulse.window(), 4096);
+        pulse.resumed(Instant::now().checked_sub(Duration::from_millis(51)).unwrap());
+        pulse.catch_up(|window| window < 4096).await;
+        assert!(pulse.window() < 4096, "who waited for a commit went on late");
         stop.cancel();
         tasks.close();
         tasks.wait().await;

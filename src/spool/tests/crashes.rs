@@ -70,8 +70,12 @@ impl World {
             }
         }
         for (number, appended) in waiting {
-            if let Ok(sequence) = appended.await {
-                assert_eq!(self.acknowledged.insert(sequence, number), None, "a sequence is given once");
+            if let Ok(landed) = appended.await {
+                assert_eq!(
+                    self.acknowledged.insert(landed.sequence, number),
+                    None,
+                    "a sequence is given once"
+                );
             }
         }
     }

@@ -30,7 +30,7 @@ async fn append(rig: &Rig, records: u64, bytes: usize) {
     let next = rig.spool.status().appended + 1;
     let waiting: Vec<_> = (next..next + records).map(|number| rig.push(numbered(number, bytes))).collect();
     for (appended, number) in waiting.into_iter().zip(next..) {
-        assert_eq!(appended.await, Ok(number));
+        assert_eq!(appended.await.map(sequence), Ok(number));
     }
 }
 

@@ -159,7 +159,7 @@ impl Model {
         }
         for appended in waiting {
             self.appended += 1;
-            assert_eq!(appended.await, Ok(self.appended));
+            assert_eq!(appended.await.map(sequence), Ok(self.appended));
         }
     }
 
