@@ -23,11 +23,22 @@ pub(super) fn read(brand: &Table<'_>) -> Colours {
     };
     let contrast = contrast(&accent, &on_accent);
     if contrast < CONTRAST {
-        value.warning(format!(
-            "has a contrast of {contrast:.1} to the accent {accent}; many people cannot read below {CONTRAST}"
+        // Rounded down: 4.49 must not read as the 4.5 that it is not.
+        let shown = (contrast * 100.0).floor() / 100.0;
+        value.problem(format!(
+            "on the accent \"{accent}\" has a contrast of {shown:.2} to 1, and people can read from {CONTRAST} to 1 on \
+             (WCAG 2.2, 1.4.3); {}",
+            mend(&accent)
         ));
     }
     Colours { accent, on_accent }
+}
+
+/// What can be read on an accent; each colour can be read on by black or white.
+fn mend(accent: &str) -> String {
+    let best = |one, other| if contrast(accent, one) > contrast(accent, other) { one } else { other };
+    let best = best("#ffffff", "#000000");
+    format!("on_accent = \"{best}\" would have {:.1}", contrast(accent, best))
 }
 
 fn colour(value: &Value<'_>) -> Option<String> {
