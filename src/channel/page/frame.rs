@@ -96,3 +96,14 @@ fn colours(colours: &Colours) -> Option<(&str, &str)> {
 fn pick(accent: &str) -> &'static str {
     if contrast(accent, "#ffffff") >= LINE_CONTRAST { "var(--accent)" } else { "var(--ink)" }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_chosen_is_outlined_in_the_accent_where_people_can_tell_it_from_the_card() {
+        assert_eq!(["#1d5fbf", "#949494"].map(pick), ["var(--accent)"; 2]);
+        assert_eq!(["#959595", "#ffcc00"].map(pick), ["var(--ink)"; 2]);
+    }
+}
