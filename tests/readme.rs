@@ -2,7 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers fail loudly, as tests do")]
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+    process::Command,
+};
 
 use voxgate::outcome::Reason;
 
@@ -61,4 +66,50 @@ fn every_code_stands_in_the_readme_with_its_statuses() {
         })
         .collect();
     assert_eq!(written, known);
+}
+
+/// The keys in the first cells of the table that follows a file's name.
+fn keys(file: &str) -> BTreeSet<&'static str> {
+    let table = README.split(&format!("\n`{file}`; ")).nth(1).unwrap().split("\n\n").nth(1).unwrap();
+    let cells =
+        table.lines().filter(|line| line.starts_with("| `")).map(|line| line.split(" | ").next().unwrap());
+    let names = cells.flat_map(|cell| cell.trim_start_matches("| ").split(", "));
+    let bare = names.map(|name| name.trim_matches(['`', '[', ']']));
+    bare.map(|name| name.split('.').next().unwrap()).collect()
+}
+
+/// The keys that a file of the samples may have, as the refusal of one that it may not have lists them.
+fn known(file: &str) -> BTreeSet<String> {
+    let copy = tempfile::tempdir().unwrap();
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("gateway-config");
+    for folder in ["", "brands", "surveys"] {
+        fs::create_dir_all(copy.path().join(folder)).unwrap();
+        for path in fs::read_dir(samples.join(folder)).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_file() {
+                fs::copy(&path, copy.path().join(folder).join(path.file_name().unwrap())).unwrap();
+            }
+        }
+    }
+    let path = copy.path().join(file);
+    let spoiled = format!("zzzzzzzzzzzzzzzzzzzz = 1\n{}", fs::read_to_string(&path).unwrap());
+    fs::write(&path, spoiled).unwrap();
+    let check = ["check".as_ref(), "--config".as_ref(), copy.path().as_os_str()];
+    let checked = Command::new(env!("CARGO_BIN_EXE_voxgate")).args(check).output().unwrap();
+    let problems = String::from_utf8(checked.stdout).unwrap();
+    let known = problems.split("known here: ").nth(1).unwrap().lines().next().unwrap();
+    known.split(", ").map(str::to_owned).collect()
+}
+
+#[test]
+fn every_key_of_surveys_and_brands_stands_in_the_readme() {
+    for (file, sample) in
+        [("surveys/<id>.toml", "surveys/support-nps.toml"), ("brands/<id>.toml", "brands/acme.toml")]
+    {
+        let mut known = known(sample);
+        // Both kinds of file may repeat their name; the table says so once.
+        if !keys(file).contains("id") {
+            known.remove("id");
+        }
+        assert_eq!(keys(file), known.iter().map(String::as_str).collect(), "{file}");
+    }
 }

@@ -3,6 +3,7 @@
 mod api_key;
 mod brand;
 mod contact;
+mod contrast;
 mod respondent_key;
 mod secret;
 
@@ -13,6 +14,8 @@ pub use self::{
     respondent_key::{IdentityKey, RespondentKey},
     secret::{LinkKey, LinkKeys, Secret},
 };
+
+pub(crate) use self::contrast::{channels, contrast};
 
 use std::{
     collections::{BTreeMap, HashMap},

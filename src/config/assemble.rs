@@ -7,12 +7,12 @@ use std::{
 
 use super::{
     brand_file::{BrandFile, OverridePlace},
-    survey_file::{SurveyFile, TextPlace},
+    survey_file::SurveyFile,
     value::Value,
 };
 use crate::{
     catalog::{ApiKey, ApiKeyHash, Override},
-    survey::{Language, Question, Survey, Texts},
+    survey::{Language, Survey, Texts},
 };
 
 /// By brand, then by survey.
@@ -72,7 +72,7 @@ fn untranslated(file: &SurveyFile<'_>, brands: &[BrandFile<'_>], surveys: &Surve
         let mut missing: BTreeMap<&Language, Vec<&str>> = BTreeMap::new();
         for brand in brands.iter().map(|file| &file.brand) {
             let survey = surveys.get(&brand.id).and_then(|surveys| surveys.get(&file.survey.id));
-            let Some(texts) = survey.and_then(|survey| text(survey, place)) else { continue };
+            let Some(texts) = survey.and_then(|survey| place.of(survey)) else { continue };
             for language in
                 brand.languages.iter().filter(|language| *language != default && !speaks(texts, language))
             {
@@ -86,11 +86,6 @@ fn untranslated(file: &SurveyFile<'_>, brands: &[BrandFile<'_>], surveys: &Surve
             ));
         }
     }
-}
-
-fn text<'s>(survey: &'s Survey, place: &TextPlace<'_>) -> Option<&'s Texts> {
-    let question: &Question = survey.question(&place.question)?;
-    place.part.of(question)
 }
 
 /// Whether people who read this language get the text in it, or in a shorter form of its tag.

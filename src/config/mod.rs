@@ -21,6 +21,7 @@ mod source;
 mod survey_file;
 mod table;
 mod texts;
+mod thanks;
 mod tls_files;
 mod value;
 

@@ -1,9 +1,12 @@
 //! `surveys/<id>.toml`.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
-use super::{table::Table, value::Value};
-use crate::survey::{Channel, Language, Question, Rule, Survey};
+use super::{table::Table, thanks, value::Value};
+use crate::survey::{Channel, Language, Question, Rule, Segment, Survey, Texts};
 
 /// More questions than a person answers.
 const QUESTIONS: usize = 100;
@@ -20,14 +23,14 @@ pub(super) struct SurveyFile<'a> {
 /// One text of a survey, in all its languages.
 #[derive(Debug)]
 pub(super) struct TextPlace<'a> {
-    /// Id of the question it belongs to.
+    /// Id of the question it belongs to; empty for what belongs to none.
     pub(super) question: String,
     /// Which of the question's texts it is.
     pub(super) part: Part,
     pub(super) value: Value<'a>,
 }
 
-/// A text of a question.
+/// A text of a question, or of the thank-you.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Part {
     Text,
@@ -35,12 +38,16 @@ pub(super) enum Part {
     High,
     /// Of the choice with this value.
     Choice(String),
+    /// What the thank-you adds for a segment.
+    Thanks(Segment),
+    /// What stands on its link.
+    Label(Segment),
 }
 
 /// Reads a survey; `brands` are those that there are.
 pub(super) fn read<'a>(table: &Table<'a>, brands: &BTreeSet<String>) -> SurveyFile<'a> {
     let mut texts = Vec::new();
-    let survey = Survey {
+    let mut survey = Survey {
         id: table.file_id(),
         version: table
             .find("version")
@@ -57,32 +64,30 @@ pub(super) fn read<'a>(table: &Table<'a>, brands: &BTreeSet<String>) -> SurveyFi
             .unwrap_or_default(),
         default_language: default_language(table),
         questions: questions(table, &mut texts),
+        thanks: BTreeMap::new(),
     };
+    survey.thanks = thanks::read(table, survey.first_scored(), &mut texts);
     table.no_more();
     let default = &survey.default_language;
-    for place in texts.iter().filter(|place| !place.has(&survey.questions, default)) {
+    for place in texts.iter().filter(|place| !place.of(&survey).is_some_and(|texts| texts.has(default))) {
         place.value.clone().hidden().problem(format!("has no text in the default language, \"{default}\""));
     }
     SurveyFile { survey, texts }
 }
 
 impl TextPlace<'_> {
-    fn has(&self, questions: &[Question], language: &Language) -> bool {
-        let question = questions.iter().find(|question| question.id == self.question);
-        question.and_then(|question| self.part.of(question)).is_some_and(|texts| texts.has(language))
-    }
-}
-
-impl Part {
-    /// The texts of this part of a question.
-    pub(super) fn of<'q>(&self, question: &'q Question) -> Option<&'q crate::survey::Texts> {
-        match self {
-            Self::Text => Some(&question.text),
-            Self::Low => Some(&question.low),
-            Self::High => Some(&question.high),
-            Self::Choice(value) => {
-                question.choices.iter().find(|choice| choice.value == *value).map(|choice| &choice.text)
+    /// The text itself, in a survey as the file or as a brand has it.
+    pub(super) fn of<'s>(&self, survey: &'s Survey) -> Option<&'s Texts> {
+        let question = survey.question(&self.question);
+        match &self.part {
+            Part::Text => question.map(|question| &question.text),
+            Part::Low => question.map(|question| &question.low),
+            Part::High => question.map(|question| &question.high),
+            Part::Choice(value) => {
+                question?.choices.iter().find(|choice| choice.value == *value).map(|choice| &choice.text)
             }
+            Part::Thanks(segment) => survey.thanks.get(segment).map(|thanks| &thanks.text),
+            Part::Label(segment) => Some(&survey.thanks.get(segment)?.link.as_ref()?.label),
         }
     }
 }

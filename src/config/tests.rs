@@ -2,6 +2,7 @@
 
 mod bounds;
 mod layers;
+mod looks;
 mod problems;
 mod samples;
 mod secrets;

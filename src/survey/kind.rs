@@ -57,6 +57,14 @@ impl Kind {
         }
     }
 
+    /// The segments of its scores, lowest first; none for texts and choices.
+    pub fn segments(self) -> Vec<Segment> {
+        let scores = self.scale().into_iter().flat_map(Scale::scores);
+        let mut segments: Vec<_> = scores.filter_map(|score| self.segment(score)).collect();
+        segments.dedup();
+        segments
+    }
+
     /// The segment of a score; none for texts, choices and scores off the scale.
     pub fn segment(self, score: i32) -> Option<Segment> {
         self.scale().filter(|scale| scale.holds(score))?;

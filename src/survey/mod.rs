@@ -6,6 +6,7 @@ mod fuzz;
 mod kind;
 mod language;
 mod question;
+mod thanks;
 mod words;
 
 pub use self::{
@@ -13,10 +14,14 @@ pub use self::{
     kind::{Kind, Scale, Segment},
     language::{Language, Texts, negotiate},
     question::{AskWhen, Question, RESERVED_IDS},
+    thanks::{Thanks, ThanksLink},
     words::{Channel, Confidence, Identity},
 };
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 /// A versioned definition: questions, languages, channels, identity rule, edit window.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,6 +44,8 @@ pub struct Survey {
     pub default_language: Language,
     /// In the order they are asked; at least one.
     pub questions: Vec<Question>,
+    /// What the thank-you adds, by the segment of the score on [`Survey::first_scored`].
+    pub thanks: BTreeMap<Segment, Thanks>,
 }
 
 /// Whose answers are one response.

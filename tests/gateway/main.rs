@@ -8,6 +8,9 @@
     reason = "a test's helpers fail loudly, as tests do"
 )]
 
+#[path = "../support/browser.rs"]
+#[allow(dead_code, clippy::print_stdout, reason = "shared with the widget's own tests, which use the rest")]
+mod browser;
 mod support;
 
 mod bad_input;
@@ -32,6 +35,7 @@ mod network;
 mod one_response;
 mod openapi;
 mod operating;
+mod pages;
 mod people;
 mod redis;
 mod secrecy;

@@ -1,9 +1,5 @@
 //! People with a browser: they open the link, fill the form, close the chat.
 
-#[path = "../support/browser.rs"]
-#[allow(dead_code, clippy::print_stdout, reason = "shared with the widget's own tests, which use the rest")]
-mod browser;
-
 use fantoccini::{elements::Element, wd::Locator};
 use serde_json::json;
 use tokio::{
@@ -13,7 +9,7 @@ use tokio::{
 };
 use voxgate::proto::store::v1::{Channel, Identity};
 
-use self::browser::Browser;
+use crate::browser::Browser;
 use crate::support::{Gateway, Plan, free_port, plain_link, score_on, text_on};
 
 /// A gateway whose public address is where it listens, as browsers need it.

@@ -44,6 +44,9 @@ struct Asked {
     error: Option<String>,
     low: String,
     high: String,
+    /// Stand before the labels of a scale that takes two rows on a phone: there the place does not say whose they are.
+    lowest: Option<i32>,
+    highest: Option<i32>,
     /// None for what is chosen.
     text_rows: Option<u8>,
     typed: String,
@@ -113,6 +116,7 @@ fn alert(refusal: &Refusal, asked: &[Asked], words: &super::Words) -> &'static s
 fn asked(sheet: &Sheet, asking: &Asking<'_>, place: usize, question: &Question) -> Asked {
     let typed = asking.typed.iter().rfind(|(id, _)| *id == question.id).map(|(_, value)| value.trim());
     let (low, high) = (sheet.text(&question.low), sheet.text(&question.high));
+    let scale = question.kind.scale().filter(|_| matches!(question.kind, Kind::Nps | Kind::Ces));
     let pointer = format!("/answers/{}", question.id);
     let problem =
         asking.refusal.and_then(|refusal| refusal.problems.iter().find(|problem| problem.pointer == pointer));
@@ -124,6 +128,8 @@ fn asked(sheet: &Sheet, asking: &Asking<'_>, place: usize, question: &Question) 
         required: question.required && question.ask_when.is_none(),
         optional: !question.required,
         error: problem.map(|problem| error(problem, question.kind, typed.unwrap_or(""), sheet.words())),
+        lowest: scale.filter(|_| !low.is_empty()).map(|scale| scale.min),
+        highest: scale.filter(|_| !high.is_empty()).map(|scale| scale.max),
         text_rows: (question.kind == Kind::Text).then_some(4),
         options: options(sheet, question, typed, &low, &high),
         typed: typed.unwrap_or("").to_owned(),

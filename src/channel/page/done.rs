@@ -21,9 +21,17 @@ struct Page {
     frame: Frame,
     title: &'static str,
     text: &'static str,
+    further: Option<Further>,
     scores: Vec<Shown>,
     drawn: Drawn,
     change: String,
+}
+
+/// What the survey adds for people of a segment.
+struct Further {
+    text: String,
+    /// Address and label.
+    link: Option<(String, String)>,
 }
 
 struct Shown {
@@ -86,11 +94,26 @@ fn page(
         frame: sheet.frame(title.to_owned()),
         title,
         text,
+        further: further(sheet, &given),
         scores,
         drawn: Drawn::of(given.iter().map(|(question, _)| question.kind)),
         change,
     };
     reply::page(StatusCode::OK, &page, &page.frame, &sheet.framing)
+}
+
+/// The segment is that of the score that a link preselects; whoever did not give it is of none.
+fn further(sheet: &Sheet, given: &[(&Question, Value)]) -> Option<Further> {
+    let survey = &sheet.invitation.survey;
+    let first = survey.first_scored()?;
+    let segment = given.iter().find_map(|(question, value)| match value {
+        Value::Score(score) if question.id == first.id => question.kind.segment(*score),
+        _ => None,
+    })?;
+    let thanks = survey.thanks.get(&segment)?;
+    let link =
+        thanks.link.as_ref().map(|link| (link.address(&sheet.invitation.brand.id), sheet.text(&link.label)));
+    Some(Further { text: sheet.text(&thanks.text), link })
 }
 
 fn shown(sheet: &Sheet, question: &Question, value: &Value) -> Option<Shown> {

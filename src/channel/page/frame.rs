@@ -2,9 +2,12 @@
 
 use super::{Words, reply::Nonce, words::own_name};
 use crate::{
-    catalog::{Brand, Colours},
+    catalog::{Brand, Colours, channels, contrast},
     survey::Language,
 };
+
+/// Contrast of what tells a state (WCAG 2.2, 1.4.11).
+const LINE_CONTRAST: f64 = 3.0;
 
 /// What the base template shows.
 #[derive(Debug)]
@@ -15,6 +18,7 @@ pub(crate) struct Frame {
     pub(crate) nonce: Nonce,
     pub(crate) accent: String,
     pub(crate) on_accent: String,
+    pub(crate) pick: &'static str,
     pub(crate) brand: String,
     pub(crate) logo: Option<String>,
     pub(crate) privacy: Option<String>,
@@ -44,6 +48,7 @@ impl Frame {
             nonce: Nonce::new(),
             accent: accent.to_owned(),
             on_accent: on_accent.to_owned(),
+            pick: pick(accent),
             brand: brand.map(|brand| brand.name.clone()).unwrap_or_default(),
             logo: brand.and_then(|brand| brand.logo.clone()),
             privacy: brand.and_then(|brand| brand.privacy_url.clone()),
@@ -82,11 +87,23 @@ fn without_choice(mut query: &str) -> &str {
 
 /// A style sheet is no place for anything but colours, whatever the configuration let through.
 fn colours(colours: &Colours) -> Option<(&str, &str)> {
-    let is_colour = |text: &str| {
-        text.strip_prefix('#').is_some_and(|digits| {
-            matches!(digits.len(), 3 | 6) && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
-        })
-    };
+    let is_colour = |text: &str| channels(text).is_some();
     (is_colour(&colours.accent) && is_colour(&colours.on_accent))
         .then_some((colours.accent.as_str(), colours.on_accent.as_str()))
+}
+
+/// The line around what is chosen, on a white card: the accent where it can be told from white, else the text's colour.
+fn pick(accent: &str) -> &'static str {
+    if contrast(accent, "#ffffff") >= LINE_CONTRAST { "var(--accent)" } else { "var(--ink)" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_chosen_is_outlined_in_the_accent_where_people_can_tell_it_from_the_card() {
+        assert_eq!(["#1d5fbf", "#949494"].map(pick), ["var(--accent)"; 2]);
+        assert_eq!(["#959595", "#ffcc00"].map(pick), ["var(--ink)"; 2]);
+    }
 }

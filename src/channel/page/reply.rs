@@ -51,7 +51,7 @@ impl Framing {
         let next = self.next.as_deref().map(|next| format!(" {next}")).unwrap_or_default();
         let image = logo.and_then(origin_of).map(|origin| format!(" {origin}")).unwrap_or_default();
         format!(
-            "default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; img-src 'self'{image}; \
+            "default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; img-src 'self' data:{image}; \
              form-action 'self'{next}; base-uri 'none'; frame-ancestors {ancestors}"
         )
     }

@@ -40,6 +40,7 @@ fn survey(id: &str, one_response_per: Rule, questions: Vec<Question>) -> Survey 
         one_response_per,
         edit_window: Duration::from_secs(14 * 86_400),
         default_language: language("en"),
+        thanks: [].into(),
         questions,
     }
 }

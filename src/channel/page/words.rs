@@ -1,4 +1,4 @@
-//! What our pages say beside the survey's own texts, in five languages; English where another is asked for.
+//! What our pages say beside the survey's own texts, in six languages; English where another is asked for.
 
 use crate::survey::Language;
 
@@ -89,7 +89,7 @@ pub(crate) fn own_name(language: &Language) -> &str {
     }
 }
 
-const ALL: [&Words; 5] = [&ENGLISH, &GERMAN, &SPANISH, &FRENCH, &ITALIAN];
+const ALL: [&Words; 6] = [&ENGLISH, &GERMAN, &SPANISH, &FRENCH, &ITALIAN, &ARABIC];
 
 static ENGLISH: Words = Words {
     tag: "en",
@@ -289,4 +289,44 @@ static ITALIAN: Words = Words {
     down: "No",
     up: "Sì",
     leave_empty: "Lasci vuoto questo campo",
+};
+
+static ARABIC: Words = Words {
+    tag: "ar",
+    send: "إرسال",
+    change: "تغيير إجابتي",
+    optional: "اختياري",
+    language: "اللغة",
+    privacy: "الخصوصية",
+    your_answer: "إجابتك",
+    thanks_title: "شكرًا جزيلًا!",
+    thanks_text: "تم حفظ إجابتك.",
+    changed_text: "تم حفظ إجابتك الجديدة.",
+    held_text: "وصلتنا إجابتك.",
+    again_title: "لقد أجبت من قبل",
+    again_text: "شكرًا، إجابتك لدينا. لا يزال بإمكانك تغييرها.",
+    expired_note: "مرّ بعض الوقت على هذه الدعوة. لا يزال بإمكانك الإجابة: نحن نقرأ كل إجابة.",
+    check_note: "يرجى مراجعة ما تم تمييزه. كل ما أدخلته ما زال هنا.",
+    choose: "يرجى تقديم إجابة واحدة على الأقل.",
+    off_scale: "يرجى اختيار إحدى القيم المعروضة؛ «{value}» ليست منها.",
+    too_long: "هذا النص طويل جدًا. يرجى اختصاره.",
+    not_readable: "يرجى مراجعة هذه الإجابة.",
+    wait_title: "لحظة من فضلك",
+    wait_text: "يجيب كثيرون في هذه اللحظة. إجابتك محفوظة في هذه الصفحة ولن تضيع.",
+    wait_again: "إعادة الإرسال، الثواني المتبقية: {n}",
+    try_now: "إعادة الإرسال الآن",
+    broken_title: "هذا الرابط غير مكتمل",
+    broken_text: "جزء من العنوان ناقص أو تم تغييره. يرجى فتح الرابط من رسالتك مرة أخرى أو نسخه كاملًا.",
+    closed_title: "هذا الاستطلاع مغلق",
+    closed_text: "لم يعد يستقبل إجابات هنا. شكرًا لرغبتك في إبداء رأيك.",
+    fault_title: "تعذّر ذلك",
+    fault_text: "لم نتمكن من قراءة ما تم إرساله. يرجى الرجوع والمحاولة مرة أخرى.",
+    score_of: "{n} من {max}",
+    stars_of: "النجوم: {n} من {max}",
+    unhappy: "غير راضٍ",
+    neutral: "محايد",
+    happy: "راضٍ",
+    down: "لا",
+    up: "نعم",
+    leave_empty: "يرجى ترك هذا الحقل فارغًا",
 };

@@ -32,7 +32,7 @@ fn the_sample_brands_have_the_keys_and_secrets_of_the_contract() {
 }
 
 #[test]
-fn the_sample_surveys_are_those_of_the_contract_in_five_languages() {
+fn the_sample_surveys_are_those_of_the_contract_in_six_languages() {
     let catalog = loaded().catalog;
     for (survey, questions) in [
         ("support-nps", &["recommend", "reason"][..]),
@@ -45,7 +45,7 @@ fn the_sample_surveys_are_those_of_the_contract_in_five_languages() {
             let survey = catalog.survey(brand, survey).unwrap();
             assert_eq!(survey.questions.iter().map(|q| q.id.as_str()).collect::<Vec<_>>(), questions);
             let languages: Vec<_> = survey.languages().iter().map(|tag| tag.as_str()).collect();
-            assert_eq!(languages, ["de", "en", "es", "fr", "it"]);
+            assert_eq!(languages, ["ar", "de", "en", "es", "fr", "it"]);
         }
     }
     let nps = catalog.survey("acme", "support-nps").unwrap();

@@ -205,7 +205,9 @@ fn languages<'a>(
     let local = country.and_then(|country| voice::of_country(country.as_str()));
     let local = brand.languages.iter().find(|language| local == Some(language.primary()));
     let wishes = wished.iter().chain(local).chain(&brand.languages);
-    let spoken = negotiate(wishes, &survey.languages(), &survey.default_language);
+    // A page can show what no voice can say.
+    let sayable: Vec<_> = survey.languages().into_iter().filter(|language| voice::speaks(language)).collect();
+    let spoken = negotiate(wishes, &sayable, &survey.default_language);
     let locale = wished.filter(|wish| wish.primary() == spoken.primary());
     (spoken, locale.unwrap_or_else(|| spoken.clone()))
 }

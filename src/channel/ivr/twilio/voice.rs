@@ -24,10 +24,19 @@ const SPOKEN: [&[&str]; 17] = [
     &["tr-TR"],
 ];
 
+/// Whether there is a voice for a language.
+pub(super) fn speaks(language: &Language) -> bool {
+    !voices(language).is_empty()
+}
+
+fn voices(language: &Language) -> &'static [&'static str] {
+    let group = SPOKEN.iter().find(|group| group.iter().any(|tag| tag.starts_with(language.primary())));
+    group.copied().unwrap_or(&[])
+}
+
 /// The tag of the voice for a language; the American one where there is none.
 pub(super) fn of(language: &Language) -> &'static str {
-    let group = SPOKEN.iter().find(|group| group.iter().any(|tag| tag.starts_with(language.primary())));
-    let group = group.copied().unwrap_or(&[]);
+    let group = voices(language);
     let exact = group.iter().find(|tag| **tag == language.as_str());
     exact.or(group.first()).copied().unwrap_or("en-US")
 }

@@ -1,0 +1,118 @@
+//! What a page lets happen: one request, no script but its own, frames where the brand allows them.
+
+use std::{
+    io::Write as _,
+    sync::{Arc, Mutex},
+};
+
+use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpListener,
+    task::JoinSet,
+};
+
+use super::scenes::Stage;
+use crate::{
+    browser::Browser,
+    support::{Gateway, plain_link},
+};
+
+/// A server that serves one page and remembers the path of each request; ends when the set is dropped.
+async fn host(head: String, html: String) -> (String, Arc<Mutex<Vec<String>>>, JoinSet<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let (seen, mut tasks) = (Arc::clone(&asked), JoinSet::new());
+    tasks.spawn(async move {
+        while let Ok((mut socket, _)) = listener.accept().await {
+            let mut request = [0; 8192];
+            // A browser opens connections ahead, and may not use them.
+            let Ok(length @ 1..) = socket.read(&mut request).await else { continue };
+            let line = String::from_utf8_lossy(&request[..length]).lines().next().unwrap_or_default().to_owned();
+            seen.lock().unwrap().push(line);
+            let length = html.len();
+            let reply = format!(
+                "HTTP/1.1 200 OK\r\ncontent-type: text/html; charset=utf-8\r\n{head}content-length: {length}\r\n\
+                 connection: close\r\n\r\n{html}"
+            );
+            // A browser that has gone away needs no page.
+            socket.write_all(reply.as_bytes()).await.ok();
+        }
+    });
+    (url, asked, tasks)
+}
+
+#[tokio::test]
+async fn a_page_is_one_request_of_at_most_15_kb_with_everything_in_it() {
+    let (gateway, browser) = (Gateway::start().await, Browser::start().await);
+    for survey in
+        ["support-nps", "ticket-ces", "purchase-csat", "technician-visit", "experience", "article-helpful"]
+    {
+        for language in ["en", "ar"] {
+            let page = gateway.get(&format!("/f/acme/{survey}?lang={language}")).await;
+            // Not captured: a size that grows is seen before it is too large.
+            writeln!(std::io::stdout(), "page of {survey} in {language}: {} bytes", page.text.len()).unwrap();
+            assert!(page.page(200).len() <= 15_000, "{survey} in {language}: {} bytes", page.text.len());
+            let policy = format!("content-security-policy: {}\r\n", page.header("content-security-policy"));
+            let (url, asked, _host) = host(policy, page.text.clone()).await;
+            browser.open(&url).await;
+            browser
+                .wait_until("document.readyState == 'complete' && document.querySelector('form button')")
+                .await;
+            // A picture of the page asks for the icon of its tab, too.
+            browser
+                .screenshot(&std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("one-request.png"))
+                .await;
+            assert_eq!(*asked.lock().unwrap(), ["GET / HTTP/1.1"], "{survey} in {language}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_page_has_a_nonce_of_its_own_and_scripts_without_it_do_not_run() {
+    let stage = Stage::set().await;
+    let link = plain_link(&stage.open, "nonce-1").await;
+    let mut nonces = std::collections::BTreeSet::new();
+    for path in [link.path.as_str(), link.path.as_str(), "/f/acme/experience", "/r/broken"] {
+        let page = stage.open.get(path).await;
+        for (name, value) in [
+            ("cache-control", "no-store"),
+            ("referrer-policy", "no-referrer"),
+            ("x-content-type-options", "nosniff"),
+        ] {
+            assert_eq!(page.header(name), value, "{path}");
+        }
+        let policy = page.header("content-security-policy");
+        assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+        assert!(nonces.insert(policy.split("'nonce-").nth(1).unwrap()[..32].to_owned()), "{policy}");
+    }
+    stage.browser.open(&format!("http://{}/f/acme/experience", stage.open.http_addr())).await;
+    assert_eq!(stage.violations().await, json!([]));
+    let inject = "const script = document.createElement('script'); script.textContent = 'window.ran = true';
+        document.body.append(script);
+        const picture = new Image(); picture.src = 'http://127.0.0.1:9/tracker.png'; document.body.append(picture);";
+    stage.browser.run(inject).await;
+    stage.browser.wait_until("violations.length >= 2").await;
+    let forbidden = stage.violations().await.to_string();
+    assert!(forbidden.contains("script-src") && forbidden.contains("img-src"), "{forbidden}");
+    assert_eq!(stage.browser.run("return window.ran ?? null").await, json!(null));
+}
+
+#[tokio::test]
+async fn a_form_may_be_framed_by_the_brands_sites_and_a_link_by_nobody() {
+    let (gateway, browser) = (Gateway::start().await, Browser::start().await);
+    let link = plain_link(&gateway, "frame-1").await;
+    for (path, shown) in [("/f/acme/experience?lang=en", true), (link.path.as_str(), false)] {
+        let html = format!(
+            "<!doctype html><title>A shop</title><iframe src='http://{}{path}'></iframe>",
+            gateway.http_addr()
+        );
+        let (url, _, _host) = host(String::new(), html).await;
+        browser.open(&url).await;
+        browser.enter_frame(0).await.unwrap();
+        let forms = browser.run("return document.querySelectorAll('form button').length").await;
+        browser.enter_parent_frame().await.unwrap();
+        assert_eq!(forms, json!(usize::from(shown)), "{path}");
+    }
+}
