@@ -49,13 +49,18 @@ async fn nothing_of_the_page_moves_while_it_loads_opens_and_closes() {
         let moved = browser.run("return [shifts, JSON.stringify(places()) == JSON.stringify(before)]").await;
         assert_eq!(moved, json!([[], true]), "{kind}");
         // A shift is seen where there is one.
-        browser.run("document.querySelector('h1').before(Object.assign(document.createElement('div'), { style: 'display: block !important; height: 90px !important' }))").await;
+        browser.run(PUSH).await;
         browser.wait_until("shifts.length").await;
     }
 }
 
-/// Keeps where everything stands, and what counts as a layout shift of the page: all but what the panel itself does as it
-/// answers a press (Layout Instability, 2.3). What was in a panel that is gone has no node.
+/// Pushes the page down.
+const PUSH: &str = "const block = document.createElement('div');
+    block.style = 'display: block !important; height: 90px !important';
+    document.querySelector('h1').before(block);";
+
+/// Keeps where everything stands, and what counts as a layout shift of the page: all but what the panel itself does as
+/// it answers a press (Layout Instability, 2.3). What was in a panel that is gone has no node.
 const WATCH: &str = "window.places = () => [...document.querySelectorAll('h1, p, #chat')].map((node) => {
         const { x, y, width, height } = node.getBoundingClientRect();
         return [x, y, width, height];

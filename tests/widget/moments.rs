@@ -23,8 +23,8 @@ struct Chat {
 }
 
 /// Intercom: https://developers.intercom.com/installing-intercom/web/methods (`onHide`), loaded late, over its queue.
-/// Zendesk: https://developer.zendesk.com/api-reference/widget-messaging/web/events/ (`close`), and its classic widget's
-/// `chat:end`. Chatwoot: the events that its SDK dispatches on the window.
+/// Zendesk: https://developer.zendesk.com/api-reference/widget-messaging/web/events/ (`close`), and `chat:end` of its
+/// classic widget. Chatwoot: the events that its SDK dispatches on the window.
 const CHATS: [Chat; 4] = [
     Chat {
         name: "Intercom",
@@ -115,7 +115,8 @@ async fn point_at(browser: &Browser, x: i32, y: i32) {
 async fn a_pointer_that_leaves_by_the_top_of_the_window_opens_the_panel_once() {
     let (rig, browser) = (Rig::start().await, Browser::start().await);
     load(&rig, &browser, HOSTILE, "exit", "").await;
-    browser.run("document.documentElement.addEventListener('mouseleave', () => window.left = (window.left || 0) + 1)").await;
+    let count = "window.left = 0; document.documentElement.addEventListener('mouseleave', () => left++)";
+    browser.run(count).await;
     point_at(&browser, 200, 200).await;
     point_at(&browser, -20, 200).await;
     browser.wait_until("window.left == 1").await;

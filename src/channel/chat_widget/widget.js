@@ -15,8 +15,8 @@
 // Bounds: no cookie, and nothing stored before a score is pressed; then 32 answers of at most a week, only until the
 //        gateway has taken them. A text is sent when its button is pressed, never while it is typed.
 //
-// `make widget` makes widget.min.js of it and widget.css, which is what is served. A host may have overridden the language's own parts
-// before or after this runs, and its CSP and Trusted Types hold.
+// `make widget` makes widget.min.js of it and widget.css, which is what is served. A host may have overridden the
+// language's own parts before or after this runs, and its CSP and Trusted Types hold.
 import css from './widget.css';
 
 (() => {
@@ -103,7 +103,8 @@ import css from './widget.css';
     for (const answer of waiting) {
       answer.tries = 0;
       try {
-        (d.hidden || type == 'pagehide') && !answer.busy && navigator.sendBeacon(base + 'beacon', wire(answer)) || send(answer);
+        (d.hidden || type == 'pagehide') && !answer.busy && navigator.sendBeacon(base + 'beacon', wire(answer))
+          || send(answer);
       } catch { }
     }
   };
@@ -140,12 +141,21 @@ import css from './widget.css';
     }
   });
 
-  const show = ({ interaction, respondent, subject, token, attributes, test }, { survey, brand, locale, dir, questions, words }, resolve) => {
-    const about = { survey, brand: brand.id, locale, key: nonce(), interaction, respondent, subject, token, attributes, test };
+  const show = (
+    { interaction, respondent, subject, token, attributes, test },
+    { survey, brand, locale, dir, questions, words },
+    resolve,
+  ) => {
+    const about = {
+      survey, brand: brand.id, locale, key: nonce(), interaction, respondent, subject, token, attributes, test,
+    };
     const values = {}, answers = {}, blocks = {}, before = d.activeElement;
     let first, complete, left = 0;
 
-    const result = () => ({ outcome: left ? 'pending' : first ? 'rejected' : 'closed', ...blocked, ...first, survey, interaction, answers: { ...answers } });
+    const result = () => ({
+      outcome: left ? 'pending' : first ? 'rejected' : 'closed',
+      ...blocked, ...first, survey, interaction, answers: { ...answers },
+    });
 
     const say = text => status.textContent = text;
 
@@ -241,7 +251,8 @@ import css from './widget.css';
       emit('closed', result());
     };
 
-    const host = el(NAME, { lang: locale, dir, popover: 'manual' }), { style } = host, root = host.attachShadow({ mode: 'open' });
+    const host = el(NAME, { lang: locale, dir, popover: 'manual' }), { style } = host;
+    const root = host.attachShadow({ mode: 'open' });
     const submit = el('button', { className: 'send' }, words.send), status = el('p', { role: 'status' });
     const form = el('form', { onsubmit: submitted });
     const panel = el('section', { role: 'dialog', ariaLabel: brand.name, tabIndex: -1 },
