@@ -8,7 +8,7 @@ BUF := target/tools/node_modules/.bin/buf
 REDOCLY := target/tools/node_modules/.bin/redocly
 OPENAPI := src/channel/openapi/openapi.json
 
-.PHONY: help test tools fmt clippy proto openapi cargo-test bench chaos fuzz run
+.PHONY: help test tools fmt clippy proto openapi widget cargo-test bench chaos fuzz run
 
 help: ## Lists the targets.
 	@sed -nE 's/^([a-z-]+):.*## (.*)$$/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -40,6 +40,10 @@ proto: tools ## The contracts, by buf's STANDARD rules.
 openapi: tools ## The description of the HTTP API, by Redocly's recommended rules.
 	@echo "==> redocly lint $(OPENAPI)"
 	@REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true $(REDOCLY) lint --skip-rule info-license $(OPENAPI)
+
+widget: tools ## Makes widget.min.js of widget.js and widget.css; a test holds it to them.
+	@echo "==> widget.min.js"
+	@scripts/minify-widget.mjs
 
 cargo-test: ## Unit tests, whole-gateway tests, browser tests, a small bench.
 	@echo "==> cargo test --workspace"

@@ -10,8 +10,16 @@
 
 #[path = "support/browser.rs"]
 mod browser;
+#[path = "widget/built.rs"]
+mod built;
+#[path = "widget/guest.rs"]
+mod guest;
 #[path = "widget/looks.rs"]
 mod looks;
+#[path = "widget/moments.rs"]
+mod moments;
+#[path = "widget/network.rs"]
+mod network;
 #[path = "widget/rig.rs"]
 mod rig;
 
@@ -38,6 +46,11 @@ async fn find(browser: &Browser, selector: &str) -> Element {
 
 async fn press(browser: &Browser, selector: &str) {
     find(browser, selector).await.click().await.unwrap();
+}
+
+/// The expression of what the panel says of an answer.
+const fn status() -> &'static str {
+    "document.querySelector('voxgate-panel').shadowRoot.querySelector('[role=status]').textContent"
 }
 
 async fn stored(browser: &Browser) -> Value {
@@ -121,9 +134,7 @@ async fn an_answer_whose_reply_was_lost_is_sent_again_under_the_same_key() {
     rig.mode(Mode::LoseReply);
     press(&browser, "button[value='9']").await;
     rig.at_least(1).await;
-    let look =
-        "document.querySelector('voxgate-panel').shadowRoot.querySelector('[role=status]').textContent";
-    browser.wait_until(&format!("{look}.includes('keep trying')")).await;
+    browser.wait_until(&format!("{}.includes('keep trying')", status())).await;
     assert_eq!(browser.run("return Object.keys(localStorage)").await, json!(["voxgate"]));
     rig.mode(Mode::Take);
     let outcome = browser.wait_until("window.outcome").await;
@@ -140,9 +151,7 @@ async fn an_answer_of_a_tab_that_was_closed_offline_arrives_with_the_next_page()
     open(&browser, &json!({ "interaction": "chat-4" })).await;
     rig.mode(Mode::Drop);
     press(&browser, "button[value='4']").await;
-    let look =
-        "document.querySelector('voxgate-panel').shadowRoot.querySelector('[role=status]').textContent";
-    browser.wait_until(&format!("{look}.includes('keep trying')")).await;
+    browser.wait_until(&format!("{}.includes('keep trying')", status())).await;
     let tab = browser.new_window(true).await.unwrap();
     browser.close_window().await.unwrap();
     browser.switch_to_window(tab.handle).await.unwrap();
@@ -163,9 +172,7 @@ async fn without_storage_nothing_is_stored_even_when_the_network_is_dead() {
     open(&browser, &json!({})).await;
     rig.mode(Mode::Drop);
     press(&browser, "button[value='9']").await;
-    let look =
-        "document.querySelector('voxgate-panel').shadowRoot.querySelector('[role=status]').textContent";
-    browser.wait_until(&format!("{look}.includes('keep trying')")).await;
+    browser.wait_until(&format!("{}.includes('keep trying')", status())).await;
     assert_eq!(stored(&browser).await, json!([[], [], ""]));
     browser.run("voxgate.close()").await;
     assert_eq!(browser.wait_until("window.outcome").await["outcome"], "pending");

@@ -14,6 +14,7 @@ mod report;
 mod serve;
 pub(crate) mod store_access;
 mod when;
+mod widget_snippet;
 
 use std::{io::Write, path::PathBuf, process::ExitCode};
 
@@ -58,6 +59,8 @@ enum Command {
     Erase(ask_store::From<erase::EraseArgs>),
     /// Make signed links: one, or one for each row of a mailing
     Link(link::LinkArgs),
+    /// Print the line that puts the chat widget on a site, with the hash of its script
+    WidgetSnippet(widget_snippet::WidgetSnippet),
     /// Ask for the spool's state, or send delivered records again
     Spool(operate::SpoolArgs),
     /// List or retry the records that the store refused
@@ -125,6 +128,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Quarantine(from) => ask_store::quarantine(&from, out),
         Command::Erase(from) => ask_store::erase(&from, out),
         Command::Link(args) => link::run(&args, out).map(done),
+        Command::WidgetSnippet(args) => widget_snippet::run(&args, out).map(done),
         Command::Spool(args) => operate::spool(args, out),
         Command::DeadLetters(args) => operate::dead_letters(args, out),
     };

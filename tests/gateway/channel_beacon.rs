@@ -1,13 +1,15 @@
 //! The chat widget's requests: script, definition, beacon.
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use reqwest::Method;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha384};
 use voxgate::{
     clock::Timestamp,
     proto::store::v1::{Channel, Identity},
 };
 
-use crate::support::{Gateway, Reply, nps, plain_link, score_on};
+use crate::support::{Gateway, Reply, nps, plain_link, score_on, voxgate};
 
 /// An origin that the samples allow.
 const HOST_PAGE: &str = "http://localhost:3000";
@@ -148,12 +150,42 @@ async fn a_beacon_cannot_say_when_it_was_answered_nor_use_another_brands_token()
 }
 
 #[tokio::test]
+async fn the_printed_tag_names_a_script_that_never_changes_by_its_hash() {
+    let gateway = Gateway::start().await;
+    let arguments = ["widget-snippet", "--brand", "acme", "--survey", "support-nps", "--open", "chat,exit"];
+    let tag = voxgate(gateway.plan.config.path(), &arguments).ok();
+    assert!(
+        tag.contains("data-brand=\"acme\" data-survey=\"support-nps\" data-open=\"chat exit\"></script>"),
+        "{tag}"
+    );
+    let value = |name: &str| tag.split(&format!("{name}=\"")).nth(1).unwrap().split('"').next().unwrap();
+    let path = value("src").rsplit_once('/').unwrap().1;
+    let script = gateway.get(&format!("/{path}")).await;
+    assert_eq!(script.status, 200);
+    assert_eq!(script.header("cache-control"), "public, max-age=31536000, immutable");
+    assert_eq!(script.header("access-control-allow-origin"), "*", "integrity is checked over CORS");
+    let digest = BASE64_STANDARD.encode(Sha384::digest(&script.text));
+    assert_eq!(value("integrity"), format!("sha384-{digest}"));
+    assert_eq!(script.text, gateway.get("/widget.js").await.text);
+    for (brand, survey) in [("nobody", "support-nps"), ("acme", "no-such")] {
+        let refused =
+            voxgate(gateway.plan.config.path(), &["widget-snippet", "--brand", brand, "--survey", survey]);
+        assert_eq!(refused.code, Some(64), "{}", refused.all());
+    }
+}
+
+#[tokio::test]
 async fn the_script_and_the_definition_are_public() {
     let gateway = Gateway::start().await;
     let script = gateway.get("/widget.js").await;
     assert_eq!(script.status, 200);
     assert!(script.header("content-type").contains("javascript"), "{}", script.header("content-type"));
     assert_eq!(script.header("cross-origin-resource-policy"), "cross-origin", "contract 6");
+
+    let types = gateway.get("/widget.d.ts").await;
+    assert_eq!(types.status, 200);
+    assert!(types.text.contains("interface VoxgateOptions"), "{}", types.text);
+    gateway.get("/widget-0000000000000000.js").await.problem(404, "not_found");
 
     let definition = gateway.get("/v1/surveys/support-nps?brand=acme&locale=de-CH").await;
     assert_eq!(definition.status, 200, "{}", definition.text);

@@ -10,11 +10,13 @@ use super::{
 };
 
 /// Survey, what is pressed before the picture, language, colour scheme.
-const PICTURES: [(&str, &str, &str, &str); 9] = [
+const PICTURES: [(&str, &str, &str, &str); 11] = [
     ("support-nps", "", "en", "light"),
     ("support-nps", "button[value='6']", "de", "light"),
     ("support-nps", "button[value='9']", "en", "light"),
     ("support-nps", "button[value='6']", "en", "dark"),
+    ("support-nps", "button[value='6']", "ar", "light"),
+    ("support-nps", "button[value='10']", "ar", "dark"),
     ("technician-visit", ".stars button[value='4']", "en", "light"),
     ("technician-visit", ".stars button[value='4']", "de", "dark"),
     ("experience", "", "en", "light"),

@@ -9,12 +9,16 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response, StatusCode, header};
+use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
-use tokio::{net::TcpListener, sync::Notify, time::timeout};
+use tokio::{
+    net::TcpListener,
+    sync::{Notify, watch},
+    time::timeout,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use voxgate::{
     catalog::{Brand, Colours, Origin},
@@ -27,6 +31,10 @@ use voxgate::{
 pub(crate) const PLAIN: &str = "plain";
 /// A page that resets every style and trusts nothing.
 pub(crate) const HOSTILE: &str = "hostile";
+/// A page that has put its own in the place of what the language and the browser offer, before the widget loads.
+pub(crate) const OVERRIDDEN: &str = "overridden";
+/// A page whose policy lets surveys in and no answer out.
+pub(crate) const WALLED: &str = "walled";
 
 /// What becomes of a beacon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +45,8 @@ pub(crate) enum Mode {
     LoseReply,
     /// Lost before it arrives.
     Drop,
+    /// On its way until the mode is another one.
+    Hold,
     /// Refused for good.
     Refuse,
 }
@@ -45,6 +55,8 @@ pub(crate) enum Mode {
 #[derive(Clone, Debug)]
 pub(crate) struct Beacon {
     pub(crate) content_type: Option<String>,
+    /// `cors` of a request whose reply the page reads, `no-cors` of a beacon (Fetch Metadata, 2.2).
+    pub(crate) fetch_mode: String,
     pub(crate) body: Value,
 }
 
@@ -59,7 +71,9 @@ pub(crate) struct Rig {
 struct State {
     brands: Vec<Brand>,
     surveys: BTreeMap<String, Survey>,
-    mode: Mutex<Mode>,
+    mode: watch::Sender<Mode>,
+    /// Requests with an answer that began to arrive, also those that were then lost.
+    tries: watch::Sender<usize>,
     beacons: Mutex<Vec<Beacon>>,
     arrived: Notify,
 }
@@ -70,7 +84,8 @@ impl Rig {
         let state = Arc::new(State {
             brands: vec![brand("acme", "http://127.0.0.1:*"), brand("strict", "https://strict.example")],
             surveys: surveys().into_iter().map(|survey| (survey.id.clone(), survey)).collect(),
-            mode: Mutex::new(Mode::Take),
+            mode: watch::Sender::new(Mode::Take),
+            tries: watch::Sender::new(0),
             beacons: Mutex::default(),
             arrived: Notify::new(),
         });
@@ -90,7 +105,14 @@ impl Rig {
     }
 
     pub(crate) fn mode(&self, mode: Mode) {
-        *self.state.mode.lock().unwrap_or_else(PoisonError::into_inner) = mode;
+        self.state.mode.send_replace(mode);
+    }
+
+    /// Waits until so many requests with an answer have begun to arrive.
+    pub(crate) async fn tries(&self, count: usize) {
+        let mut tries = self.state.tries.subscribe();
+        let enough = tries.wait_for(|tries| *tries >= count);
+        timeout(Duration::from_secs(15), enough).await.expect("it is tried in time").unwrap();
     }
 
     /// All beacons that have come.
@@ -154,13 +176,20 @@ async fn answer(
     let path = request.uri().path().to_owned();
     let query = request.uri().query().unwrap_or_default().to_owned();
     match path.as_str() {
-        "/plain" | "/hostile" => Ok(page(&path, &query, gateway)),
+        "/plain" | "/hostile" | "/overridden" | "/walled" => Ok(page(&path, &query, gateway)),
         "/prefix/widget.js" => Ok(chat_widget::script(request.headers())),
+        "/prefix/v1/beacon" if request.method() == Method::OPTIONS => {
+            let allowed = chat_widget::preflight(&state.brands, request.headers().get(header::ORIGIN));
+            Ok(allowed.unwrap_or_else(|_| status(StatusCode::FORBIDDEN)))
+        }
         "/prefix/v1/beacon" => beacon(request, &state).await,
-        path => Ok(match path.strip_prefix("/prefix/v1/surveys/") {
-            Some(survey) => definition(survey, &query, request.headers(), &state),
-            None => status(StatusCode::NOT_FOUND),
-        }),
+        path => {
+            let survey = path.strip_prefix("/prefix/v1/surveys/");
+            let survey = survey.map(|survey| definition(survey, &query, request.headers(), &state));
+            let file = path.strip_prefix("/prefix/").unwrap_or_default();
+            let version = || chat_widget::version(file, request.headers());
+            Ok(survey.or_else(version).unwrap_or_else(|| status(StatusCode::NOT_FOUND)))
+        }
     }
 }
 
@@ -179,15 +208,18 @@ async fn beacon(request: Request<Incoming>, state: &State) -> Result<Reply, &'st
     let headers = request.headers().clone();
     let content_type = headers.get(header::CONTENT_TYPE);
     assert!(chat_widget::accepts(content_type));
-    let mode = *state.mode.lock().unwrap_or_else(PoisonError::into_inner);
+    state.tries.send_modify(|tries| *tries += 1);
+    let mode = *state.mode.subscribe().wait_for(|mode| *mode != Mode::Hold).await.unwrap();
     if mode == Mode::Drop {
         return Err("dropped");
     }
     let body = Limited::new(request.into_body(), chat_widget::BEACON_BYTES);
     #[allow(clippy::disallowed_methods, reason = "is limited")]
     let bytes = body.collect().await.map_err(|_| "cut off")?.to_bytes();
+    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap().to_owned());
     let beacon = Beacon {
-        content_type: content_type.map(|content_type| content_type.to_str().unwrap().to_owned()),
+        fetch_mode: text("sec-fetch-mode").unwrap_or_default(),
+        content_type: text("content-type"),
         body: serde_json::from_slice(&bytes).unwrap(),
     };
     let brand = state.brands.iter().find(|brand| beacon.body["brand"] == brand.id).unwrap();
@@ -241,12 +273,25 @@ fn reply(status: StatusCode, content_type: &'static str, body: String) -> Reply 
     builder.body(Full::new(Bytes::from(body))).unwrap()
 }
 
+/// What a page of many years and authors may have done to the language before the widget loads.
+const OVERRIDES: &str = concat!("<script>", include_str!("overrides.js"), "</script>");
+
 /// The page of a host. What it sees of the widget it keeps in `seen`, and what goes wrong in `errors` and `violations`.
 fn page(path: &str, attributes: &str, gateway: SocketAddr) -> Reply {
     let attributes = form_urlencoded::parse(attributes.as_bytes()).next().map(|(text, _)| text.into_owned());
+    let attributes = attributes.unwrap_or_default();
+    let version = chat_widget::Version::present();
+    let source = if attributes.contains("integrity") {
+        format!(
+            "widget-{}.js\" integrity=\"{}\" crossorigin=\"anonymous",
+            version.name(),
+            version.integrity()
+        )
+    } else {
+        "widget.js".to_owned()
+    };
     let tag = format!(
-        "src=\"http://{gateway}/prefix/widget.js\" data-brand=acme data-survey=support-nps {}",
-        attributes.unwrap_or_default(),
+        "src=\"http://{gateway}/prefix/{source}\" data-brand=acme data-survey=support-nps {attributes}"
     );
     let script =
         if tag.contains("data-late") { String::new() } else { format!("<script async {tag}></script>") };
@@ -255,15 +300,23 @@ fn page(path: &str, attributes: &str, gateway: SocketAddr) -> Reply {
     let reset =
         "<style nonce=n>* { all: unset !important } :not(:defined) { display: none !important }</style>";
     let html = html.replace("{{style}}", if path == "/hostile" { reset } else { "" });
+    let html = html.replace("{{first}}", if path == "/overridden" { OVERRIDES } else { "" });
     let mut reply = reply(StatusCode::OK, "text/html; charset=utf-8", html);
-    if path == "/hostile" {
-        let policy = format!(
-            "default-src 'none'; script-src 'nonce-n' http://{gateway}; connect-src http://{gateway}; \
-             style-src 'nonce-n'; require-trusted-types-for 'script'; trusted-types 'none'"
-        );
+    if let Some(policy) = policy(path, gateway) {
         reply.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy.parse().unwrap());
     }
     reply
+}
+
+fn policy(path: &str, gateway: SocketAddr) -> Option<String> {
+    match path {
+        "/hostile" => Some(format!(
+            "default-src 'none'; script-src 'nonce-n' http://{gateway}; connect-src http://{gateway}; \
+             style-src 'nonce-n'; require-trusted-types-for 'script'; trusted-types page"
+        )),
+        "/walled" => Some(format!("connect-src http://{gateway}/prefix/v1/surveys/")),
+        _ => None,
+    }
 }
 
 fn texts(of: &[(&str, &str)]) -> Texts {
@@ -274,7 +327,7 @@ fn brand(id: &str, origin: &str) -> Brand {
     Brand {
         id: id.to_owned(),
         name: "Acme".to_owned(),
-        languages: ["en", "de"].map(|tag| Language::parse(tag).unwrap()).into(),
+        languages: ["en", "de", "ar"].map(|tag| Language::parse(tag).unwrap()).into(),
         countries: vec!["CH".to_owned()],
         time_zone: "Europe/Zurich".to_owned(),
         logo: None,
@@ -324,23 +377,23 @@ fn surveys() -> Vec<Survey> {
         Choice { value: "speed".to_owned(), text: texts(&[("en", "The speed"), ("de", "Das Tempo")]) };
     let recommend = Question {
         required: true,
-        low: texts(&[("en", "Not at all likely"), ("de", "Unwahrscheinlich")]),
-        high: texts(&[("en", "Extremely likely"), ("de", "Sehr wahrscheinlich")]),
-        ..question(
-            "recommend",
-            Kind::Nps,
-            "Would you recommend {brand} to a friend or relative?",
-            "Würden Sie {brand} Freunden oder Verwandten empfehlen?",
-        )
+        text: texts(&[
+            ("en", "Would you recommend {brand} to a friend or relative?"),
+            ("de", "Würden Sie {brand} Freunden oder Verwandten empfehlen?"),
+            ("ar", "هل توصي صديقًا أو قريبًا بـ {brand}؟"),
+        ]),
+        low: texts(&[("en", "Not at all likely"), ("de", "Unwahrscheinlich"), ("ar", "غير محتمل")]),
+        high: texts(&[("en", "Extremely likely"), ("de", "Sehr wahrscheinlich"), ("ar", "محتمل جدًا")]),
+        ..question("recommend", Kind::Nps, "", "")
     };
     let reason = Question {
         ask_when: Some(AskWhen { question: "recommend".to_owned(), below: Some(9), above: None }),
-        ..question(
-            "reason",
-            Kind::Text,
-            "What could we have done better?",
-            "Was hätten wir besser machen können?",
-        )
+        text: texts(&[
+            ("en", "What could we have done better?"),
+            ("de", "Was hätten wir besser machen können?"),
+            ("ar", "ما الذي كان يمكننا فعله بشكل أفضل؟"),
+        ]),
+        ..question("reason", Kind::Text, "", "")
     };
     let star = |id, en, de| question(id, Kind::Stars, en, de);
     let mail_only =

@@ -24,9 +24,11 @@ pub(super) struct Words {
 impl Words {
     pub(super) fn of(language: &Language) -> Self {
         match language.primary() {
+            "ar" => AR,
             "de" => DE,
             "es" => ES,
             "fr" => FR,
+            "he" => HE,
             "it" => IT,
             _ => EN,
         }
@@ -43,6 +45,16 @@ impl Words {
         names.get(place).copied()
     }
 }
+
+const AR: Words = Words {
+    send: "إرسال",
+    thanks: "شكرًا على إجابتك",
+    close: "إغلاق",
+    later: "لم تُرسل بعد. نواصل المحاولة.",
+    failed: "تعذّر حفظ هذه الإجابة.",
+    smiley: ["غير راضٍ", "محايد", "راضٍ"],
+    thumbs: ["إبهام لأسفل", "إبهام لأعلى"],
+};
 
 const EN: Words = Words {
     send: "Send",
@@ -82,6 +94,16 @@ const FR: Words = Words {
     failed: "Cette réponse n’a pas pu être enregistrée.",
     smiley: ["Mécontent", "Neutre", "Content"],
     thumbs: ["Pouce vers le bas", "Pouce vers le haut"],
+};
+
+const HE: Words = Words {
+    send: "שליחה",
+    thanks: "תודה על תשובתך",
+    close: "סגירה",
+    later: "טרם נשלח. ממשיכים לנסות.",
+    failed: "לא ניתן היה לשמור את התשובה.",
+    smiley: ["לא מרוצה", "ניטרלי", "מרוצה"],
+    thumbs: ["אגודל למטה", "אגודל למעלה"],
 };
 
 const IT: Words = Words {

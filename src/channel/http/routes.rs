@@ -19,6 +19,8 @@ enum Route<'a> {
     Twilio { brand: &'a str, survey: &'a str },
     IvrEvents,
     Widget,
+    WidgetVersion { file: &'a str },
+    WidgetTypes,
     Definition { survey: &'a str },
     Beacon,
     Responses,
@@ -35,6 +37,8 @@ impl<'a> Route<'a> {
             ["ivr", "twilio", brand, survey] => Self::Twilio { brand, survey },
             ["v1", "ivr", "events"] => Self::IvrEvents,
             ["widget.js"] => Self::Widget,
+            ["widget.d.ts"] => Self::WidgetTypes,
+            [file] if file.starts_with("widget-") => Self::WidgetVersion { file },
             ["v1", "surveys", survey] => Self::Definition { survey },
             ["v1", "beacon"] => Self::Beacon,
             ["v1", "responses"] => Self::Responses,
@@ -56,7 +60,8 @@ impl<'a> Route<'a> {
     const fn methods(self) -> &'static str {
         match self {
             Self::Link | Self::Form => "GET, HEAD, POST",
-            Self::Widget | Self::Definition { .. } | Self::Description => "GET, HEAD",
+            Self::Widget | Self::WidgetVersion { .. } | Self::WidgetTypes => "GET, HEAD",
+            Self::Definition { .. } | Self::Description => "GET, HEAD",
             Self::Beacon => "POST, OPTIONS",
             Self::Twilio { .. } | Self::IvrEvents | Self::Responses | Self::Batch | Self::Links => "POST",
         }
@@ -129,6 +134,8 @@ async fn get(edge: &Edge, request: Request, route: Route<'_>) -> Reply {
         Route::Link => doors::link_page(edge, request).await,
         Route::Form => doors::form_page(edge, &request),
         Route::Widget => chat_widget::script(&request.parts.headers),
+        Route::WidgetVersion { file } => doors::widget_version(&request, file),
+        Route::WidgetTypes => chat_widget::types(&request.parts.headers),
         Route::Definition { survey } => doors::definition(edge, &request, survey),
         Route::Description => openapi::description(&request.parts.headers),
         _ => wrong_method(&request, route),
@@ -146,7 +153,11 @@ async fn post(edge: &Edge, request: Request, route: Route<'_>) -> Reply {
         Route::Responses => json::responses(edge, request).await,
         Route::Batch => json::batch_responses(edge, request).await,
         Route::Links => doors::links(edge, request).await,
-        Route::Widget | Route::Definition { .. } | Route::Description => wrong_method(&request, route),
+        Route::Widget
+        | Route::WidgetVersion { .. }
+        | Route::WidgetTypes
+        | Route::Definition { .. }
+        | Route::Description => wrong_method(&request, route),
     }
 }
 
@@ -177,12 +188,14 @@ mod tests {
 
     use super::*;
 
-    const ALL: [Route<'static>; 11] = [
+    const ALL: [Route<'static>; 13] = [
         Route::Link,
         Route::Form,
         Route::Twilio { brand: "", survey: "" },
         Route::IvrEvents,
         Route::Widget,
+        Route::WidgetVersion { file: "" },
+        Route::WidgetTypes,
         Route::Definition { survey: "" },
         Route::Beacon,
         Route::Responses,
@@ -202,6 +215,8 @@ mod tests {
             Route::Twilio { .. } => &["/ivr/twilio/{brand}/{survey}"],
             Route::IvrEvents => &["/v1/ivr/events"],
             Route::Widget => &["/widget.js"],
+            Route::WidgetVersion { .. } => &["/widget-{version}.js"],
+            Route::WidgetTypes => &["/widget.d.ts"],
             Route::Definition { .. } => &["/v1/surveys/{survey}"],
             Route::Beacon => &["/v1/beacon"],
             Route::Responses => &["/v1/responses"],

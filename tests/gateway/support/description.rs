@@ -54,13 +54,19 @@ fn operation(method: &Method, path: &str) -> Option<&'static Value> {
     let method = if method == Method::HEAD { Method::GET } else { method.clone() };
     let fits = |template: &str| {
         template.split('/').count() == path.split('/').count()
-            && template
-                .split('/')
-                .zip(path.split('/'))
-                .all(|(wanted, given)| (wanted.starts_with('{') && !given.is_empty()) || wanted == given)
+            && template.split('/').zip(path.split('/')).all(|(wanted, given)| fits_segment(wanted, given))
     };
     let (_, item) = DOCUMENT["paths"].as_object().unwrap().iter().find(|(template, _)| fits(template))?;
     item.get(method.as_str().to_ascii_lowercase())
+}
+
+/// A parameter may stand within a segment, and is never empty.
+fn fits_segment(wanted: &str, given: &str) -> bool {
+    let parameter = wanted.split_once('{').zip(wanted.split_once('}'));
+    parameter.map_or(wanted == given, |((before, _), (_, after))| {
+        let inner = given.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
+        inner.is_some_and(|inner| !inner.is_empty())
+    })
 }
 
 fn resolve(value: &'static Value) -> &'static Value {

@@ -9,5 +9,5 @@ pub(super) use self::{
     people::{form_page, link_page, no_page, page_post, refused_page},
     phone::{event, twilio},
     programs::links,
-    widget::{beacon, definition, preflight},
+    widget::{beacon, definition, preflight, widget_version},
 };

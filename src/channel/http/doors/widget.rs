@@ -19,6 +19,15 @@ use crate::{
     survey::{Channel, Language, Survey},
 };
 
+/// `GET /widget-{version}.js`. Nothing may keep a 404: while gateways are updated one by one, another one has it.
+pub(in crate::channel::http) fn widget_version(request: &Request, file: &str) -> Reply {
+    chat_widget::version(file, &request.parts.headers).unwrap_or_else(|| {
+        let detail =
+            "this gateway has no such version of the widget; `voxgate widget-snippet` prints the present one";
+        problem(&Refusal::new(Reason::NotFound, detail), &request.trace)
+    })
+}
+
 /// `GET /v1/surveys/{survey}?brand=&locale=`.
 pub(in crate::channel::http) fn definition(edge: &Edge, request: &Request, survey: &str) -> Reply {
     let catalog = edge.catalog.load_full();
