@@ -36,7 +36,7 @@ pub(super) async fn twice(case: Case) -> anyhow::Result<Verdict> {
     let mut setup =
         Setup { all_roles: true, ..Setup::default() }.set("limits.per_api_key", "1000000000 / 1m");
     // The default, which other cases do without.
-    setup = setup.set("limits.queue_delay", "20 ms");
+    setup = setup.set("limits.queue_delay", "10 ms");
     if cores.are_pinned() {
         setup.gateway_wrapper = ["taskset", "-c", &cores.server].map(str::to_owned).into();
     }
