@@ -47,6 +47,7 @@ cases! {
     erasure_in_a_spool,
     erasure_in_dead_letters,
     erasure_held,
+    restore_erased,
     restore_replay,
     reload,
     disk_full,

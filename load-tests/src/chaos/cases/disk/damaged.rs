@@ -4,7 +4,11 @@ use std::{collections::BTreeSet, fs};
 
 use anyhow::{Context as _, ensure};
 
-use super::{WITHIN, judge, load, segment::Segment, set_aside, setup};
+use super::{
+    WITHIN, judge, load,
+    segment::{Frame, Segment},
+    set_aside, setup,
+};
 use crate::chaos::{
     case::Case,
     driver::Driver,
@@ -86,13 +90,16 @@ pub(crate) async fn torn_tail(case: Case) -> anyhow::Result<Verdict> {
 pub(crate) async fn flipped_bits(case: Case) -> anyhow::Result<Verdict> {
     let mut rig = setup().start(&case).await?;
     let (load, mut faults) = (load(&rig, &case)?, case.faults());
-    let (mut people, mut flipped) = (BTreeSet::new(), 0);
+    // By where they lie: a frame's sequence may be what flipped.
+    let (mut people, mut flipped) = (BTreeSet::new(), BTreeSet::new());
     for _ in 0..case.pick(2, 10) {
         let delivered = killed_with_answers(&mut rig, &load, 150).await?;
         let data = rig.gateway(0)?.server.data.clone();
         for mut segment in Segment::all(&data)? {
-            let waiting: Vec<_> =
-                segment.frames.iter().filter(|frame| frame.sequence > delivered).cloned().collect();
+            let waiting = |frame: &&Frame| {
+                frame.sequence > delivered && !flipped.contains(&(segment.generation, frame.bytes.start))
+            };
+            let waiting: Vec<_> = segment.frames.iter().filter(waiting).cloned().collect();
             // Not the last: until the books say that it was durable, it may as well have been torn.
             let Some((_, but_the_last)) = waiting.split_last() else { continue };
             for frame in but_the_last.iter().step_by(7) {
@@ -101,7 +108,7 @@ pub(crate) async fn flipped_bits(case: Case) -> anyhow::Result<Verdict> {
                 let byte = frame.bytes.start + faults.place(frame.bytes.len() - 8);
                 let bit = faults.place(8);
                 *segment.bytes.get_mut(byte).context("no such byte")? ^= 1 << bit;
-                flipped += 1;
+                flipped.insert((segment.generation, frame.bytes.start));
             }
             segment.write()?;
         }
@@ -111,8 +118,8 @@ pub(crate) async fn flipped_bits(case: Case) -> anyhow::Result<Verdict> {
         rig.delivered_to(|books| books.appended - books.spooled >= appended).await?;
     }
     load.acknowledges(100, WITHIN).await?;
-    ensure!(flipped > 0, "nothing was flipped");
-    judge_destroyed(&rig, load, flipped, &people).await
+    ensure!(!flipped.is_empty(), "nothing was flipped");
+    judge_destroyed(&rig, load, flipped.len() as u64, &people).await
 }
 
 /// A segment that waits is taken away: what was in it is counted, the others are delivered. Rounds may come faster than the
