@@ -13,8 +13,12 @@ use super::{
 
 /// Jobs that may wait; a stream that finds no room waits with its batch, and so does its gateway.
 const QUEUE: usize = 64;
-/// Records that one transaction takes at the most; it bounds the write-ahead log and how long an ack may take.
-const RECORDS_PER_COMMIT: usize = 8_192;
+/// Records that one transaction takes at the most; it bounds the write-ahead log, how long an ack may take, and how long
+/// the spool's commits wait for the same disk.
+const RECORDS_PER_COMMIT: usize = 2_048;
+
+/// A tenth of the weight of a thread that is not nice, when both want the same core.
+const NICENESS: i32 = 10;
 
 type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 
@@ -36,7 +40,10 @@ pub(super) struct Writer {
 impl Writer {
     pub(super) fn start(ledger: Ledger) -> std::io::Result<Self> {
         let (mut writer, writing) = Self::waiting(ledger);
-        let thread = thread::Builder::new().name("store-writer".to_owned()).spawn(move || writing.run())?;
+        let thread = thread::Builder::new().name("store-writer".to_owned()).spawn(move || {
+            give_way();
+            writing.run();
+        })?;
         writer.thread = Some(thread);
         Ok(writer)
     }
@@ -72,6 +79,14 @@ impl Writer {
         let jobs = self.jobs.as_ref().ok_or(StoreError::Stopped)?;
         jobs.send(job(reply)).await.map_err(|_| StoreError::Stopped)?;
         fate.await.map_err(|_| StoreError::Stopped)?
+    }
+}
+
+/// What lies in a spool can wait, whoever asks to be answered cannot: where cores are short, the edge beside it goes first.
+fn give_way() {
+    let this_thread = Some(rustix::thread::gettid());
+    if let Err(error) = rustix::process::setpriority_process(this_thread, NICENESS) {
+        tracing::debug!(%error, "the store's writer keeps its priority");
     }
 }
 
