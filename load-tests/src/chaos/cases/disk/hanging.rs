@@ -3,11 +3,18 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
+use serde_json::json;
+use tokio::time::timeout;
 
 use super::{WITHIN, judge, load, setup};
 use crate::{
-    chaos::{case::Case, driver::Driver, rig::Rig, verdict::Verdict},
-    process::{Launch, Process},
+    chaos::{
+        case::Case,
+        rig::{Rig, Server},
+        verdict::Verdict,
+    },
+    identity::API_KEY,
+    process::{LOOK_EVERY, Launch, Process},
 };
 
 /// How long a call is held up, as strace reads it.
@@ -30,16 +37,33 @@ fn hold_up_fsyncs(case: &Case, pid: u32) -> anyhow::Result<Process> {
     strace.start().context("strace is needed (Debian package strace)")
 }
 
-/// A commit hangs: the gateway lets nothing more in, and says so.
-async fn hangs(rig: &mut Rig, load: &Driver, case: &Case) -> anyhow::Result<Process> {
+/// A commit hangs: the gateway lets nothing more in, and says so. Asked by hand, since all of the load may wait for that
+/// very commit.
+async fn hangs(rig: &mut Rig, case: &Case) -> anyhow::Result<Process> {
     let server = &mut rig.gateway(0)?.server;
-    let refused = load.so_far().refusals.get("spool_full").copied().unwrap_or(0);
     let holding = hold_up_fsyncs(case, server.pid()?)?;
-    load.refuses("spool_full", refused + 30, WITHIN).await?;
-    let (status, said) = server.readyz().await?;
-    ensure!(status == 503, "a gateway whose commit hangs says that it is ready: {said}");
-    ensure!(said.to_string().contains("has not ended a commit"), "it does not say why it refuses: {said}");
+    let said = timeout(WITHIN, unready(server)).await.context("it stays ready while a commit hangs")??;
+    ensure!(said.contains("has not ended a commit"), "it does not say why it refuses: {said}");
+    let body = json!({
+        "survey": "support-nps", "brand": "acme", "interaction": "nobody", "respondent": {"ref": "nobody"},
+        "answers": {"recommend": 0},
+    });
+    let fields = format!("authorization: Bearer {API_KEY}\r\n");
+    let (status, said) = server.submit("/v1/responses", &fields, &body.to_string()).await?;
+    let is_full = said.get("code") == Some(&json!("spool_full"));
+    ensure!(status == 503 && is_full, "it lets answers in: {status} {said}");
     Ok(holding)
+}
+
+/// What `/readyz` says when it is 503.
+async fn unready(server: &Server) -> anyhow::Result<String> {
+    loop {
+        let (status, said) = server.readyz().await?;
+        if status == 503 {
+            return Ok(said.to_string());
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
 }
 
 /// Commits hang while the store is away, so that what was acknowledged is on this disk alone. Who waits for one gets the
@@ -51,12 +75,12 @@ pub(crate) async fn fsync(case: Case) -> anyhow::Result<Verdict> {
     for _ in 0..case.pick(1, 5) {
         load.acknowledges(100, WITHIN).await?;
         rig.store()?.kill();
-        let holding = hangs(&mut rig, &load, &case).await?;
+        let holding = hangs(&mut rig, &case).await?;
         load.acknowledges(100, WITHIN).await?;
         drop(holding);
         rig.gateway(0)?.server.ready().await?;
         load.acknowledges(30, WITHIN).await?;
-        let holding = hangs(&mut rig, &load, &case).await?;
+        let holding = hangs(&mut rig, &case).await?;
         let server = &mut rig.gateway(0)?.server;
         peak = peak.max(server.memory_bytes()?.1);
         server.kill();
