@@ -235,6 +235,11 @@ impl Sends {
         self.quantile(share, false)
     }
 
+    /// Whether at least one of so many was refused.
+    pub(super) fn refused_one_of(&self, many: usize) -> bool {
+        self.sends.iter().filter(|(_, _, taken)| !taken).count() * many >= self.sends.len()
+    }
+
     #[allow(
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
