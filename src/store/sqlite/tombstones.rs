@@ -16,7 +16,8 @@
 use std::{
     fmt,
     fs::{self, File},
-    io::{self, BufRead as _, BufReader, BufWriter, Write as _},
+    io::{self, BufRead as _, BufReader, BufWriter, Read as _, Write as _},
+    iter,
     path::{Path, PathBuf},
 };
 
@@ -26,6 +27,8 @@ use super::{LedgerError, open};
 
 /// Lines up to which the file is not worth writing anew.
 const FEW: u64 = 1_024;
+/// Bytes of the longest line, its end included. What is longer is read in pieces of this, each of them no line.
+const LONGEST: u64 = 64;
 
 /// Refuses what was received before a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,8 +107,16 @@ pub(super) fn read(path: &Path) -> io::Result<impl Iterator<Item = io::Result<Op
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return Err(error),
     };
-    let lines = file.into_iter().flat_map(|file| file.split(b'\n'));
-    Ok(lines.map(|line| Ok(Tombstone::parse(&line?))))
+    Ok(file.into_iter().flat_map(|mut file| iter::from_fn(move || next_line(&mut file))))
+}
+
+fn next_line(file: &mut BufReader<File>) -> Option<io::Result<Option<Tombstone>>> {
+    let mut line = Vec::new();
+    match file.take(LONGEST).read_until(b'\n', &mut line) {
+        Ok(0) => None,
+        Ok(_) => Some(Ok(Tombstone::parse(line.strip_suffix(b"\n").unwrap_or(&line)))),
+        Err(error) => Some(Err(error)),
+    }
 }
 
 /// The file, as it is added to.

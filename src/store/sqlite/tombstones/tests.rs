@@ -156,6 +156,18 @@ fn a_damaged_line_stands_for_nobody_and_is_mended_from_the_database() {
 }
 
 #[test]
+fn a_line_without_end_is_read_in_pieces_and_the_longest_one_whole() {
+    let place = Place::new();
+    let longest = Tombstone { name: Name::Person(PERSON), received_before_us: i64::MIN };
+    let line = format!("{longest}\n");
+    assert_eq!(line.len() as u64, LONGEST);
+    fs::write(place.tombstones(), "p".repeat(1 << 20) + "\n" + &line).unwrap();
+    let mut lines: Vec<_> = read(&place.tombstones()).unwrap().map(Result::unwrap).collect();
+    assert_eq!(lines.pop(), Some(Some(longest)));
+    assert_eq!(lines, vec![None; (1 << 20) / 64 + 1], "no piece is a line, and none is longer");
+}
+
+#[test]
 fn an_erasure_that_cannot_be_written_down_is_not_done_and_can_be_asked_for_again() {
     let place = Place::new();
     let mut ledger = place.open();
