@@ -228,7 +228,8 @@ async fn three_gateways_together_admit_the_quota_when_one_has_all_the_load() {
     let early = idle.admitted(10_000, 1500).await + idler.admitted(10_000, 3).await;
     assert_eq!(early, 1503);
     let mut late = busy.admitted(10_000, 10_000).await;
-    assert!(early + late <= 10_000 && early + late >= 8_500, "{late}");
+    // An idle one keeps a block and the one it leased ahead, each an eighth of what was left at the most.
+    assert!(early + late <= 10_000 && early + late >= 10_000 - 2 * 10_000 / 8, "{late}");
     // What the idle ones leased and do not use comes back.
     let begun = std::time::Instant::now();
     while early + late < 10_000 && begun.elapsed() < Duration::from_secs(30) {
