@@ -41,6 +41,8 @@ pub(crate) mod gateway;
 pub(crate) mod lifecycle;
 pub(crate) mod telemetry;
 
+pub use spool::{Measured, measure_spool};
+
 #[cfg(test)]
 mod fuzz;
 #[cfg(test)]

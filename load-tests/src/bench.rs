@@ -11,12 +11,13 @@ use std::{
 use anyhow::Context as _;
 
 use crate::{
-    Plan, claims,
+    Plan, append, claims,
     cores::{Cores, CpuClock},
     disk,
     figure::Figure,
-    goal,
+    goal, latency, peer, redis_cpu,
     scenario::{Bench, Floor, Scenario},
+    throughput, upsert,
 };
 
 /// Tells whoever waits how far it is.
@@ -71,11 +72,39 @@ async fn measure(plan: &Plan, cores: &Cores) -> anyhow::Result<BTreeMap<&'static
             figures.insert(scenario.name(), figure.with_context(|| scenario.name().to_owned())?);
         }
     }
+    for name in ALONE.into_iter().filter(|name| wanted(name)) {
+        let figure = alone(name, bench, &floor).await.with_context(|| name.to_owned())?;
+        figures.insert(name, figure);
+    }
+    if wanted("accept_p99_ms") || wanted("stored_p99_ms") {
+        let latency = latency::measure(bench).await.context("latency")?;
+        figures.insert("accept_p99_ms", latency.accept_p99_ms);
+        figures.insert("stored_p99_ms", latency.stored_p99_ms);
+    }
     if wanted("redis_bytes_per_claim") {
         let bytes = claims::bytes_per_claim(bench, plan.claims).await.context("redis_bytes_per_claim")?;
         figures.insert("redis_bytes_per_claim", Figure::of(&[bytes])?);
     }
     Ok(figures)
+}
+
+/// Figures that are no CPU of the gateway beside the floor's.
+const ALONE: [&str; 5] = [
+    "http_json_throughput_ratio",
+    "redis_cpu_ratio",
+    "spool_vs_append",
+    "store_records_vs_floor",
+    "node_peer_cpu_ratio",
+];
+
+async fn alone(name: &str, bench: Bench<'_>, floor: &Floor) -> anyhow::Result<Figure> {
+    match name {
+        "http_json_throughput_ratio" => throughput::http_json(bench, floor).await,
+        "redis_cpu_ratio" => redis_cpu::ratio(bench).await,
+        "spool_vs_append" => append::ratio(bench).await,
+        "store_records_vs_floor" => upsert::ratio(bench).await,
+        _ => peer::node(bench).await,
+    }
 }
 
 /// What a run before this one left behind is of no use.

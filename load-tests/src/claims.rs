@@ -34,6 +34,6 @@ async fn bytes(bench: Bench<'_>, name: &str, claims: u64, expected: u64) -> anyh
     let bound = Bound { length: Duration::MAX, items: claims };
     let done = over_grpc(&system.grpc_url, &Numbers::default(), bound).await?;
     let used = system.redis.used_bytes()?.saturating_sub(before);
-    system.check(done.items).await?;
+    system.check(done).await?;
     Ok(used as f64 / done.items as f64)
 }

@@ -5,10 +5,14 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
+use crate::telephony::Turn;
+
 /// The sample configuration's key of `acme`.
 pub(crate) const API_KEY: &str = "vg_dev_acme";
 /// An origin that the sample configuration allows.
 const HOST_PAGE: &str = "http://localhost:3000";
+
+const FORM: &str = "content-type: application/x-www-form-urlencoded\r\n";
 
 /// Answers of a batch.
 pub(crate) const BATCH: u64 = 50;
@@ -18,6 +22,11 @@ pub(crate) const BATCH: u64 = 50;
 pub(crate) struct Numbers(AtomicU64);
 
 impl Numbers {
+    /// From here on, so that two loads do not meet.
+    pub(crate) const fn starting_at(first: u64) -> Self {
+        Self(AtomicU64::new(first))
+    }
+
     pub(crate) fn next(&self) -> u64 {
         self.0.fetch_add(1, Ordering::Relaxed)
     }
@@ -39,6 +48,8 @@ pub(crate) enum Request {
     Beacon(Numbers),
     /// `POST /r/{token}`: a form, each with a link of its own.
     Email(Links),
+    /// `POST /ivr/twilio/…`: a signed turn of a call of its own.
+    Keypad(Numbers),
 }
 
 /// Tokens of links that were not answered yet.
@@ -74,7 +85,7 @@ impl Request {
     pub(crate) fn taken_status(&self) -> u16 {
         match self {
             Self::Json(_) | Self::Beacon(_) => 201,
-            Self::Batch(_) | Self::Email(_) => 200,
+            Self::Batch(_) | Self::Email(_) | Self::Keypad(_) => 200,
         }
     }
 
@@ -106,8 +117,13 @@ impl Request {
             Self::Email(links) => {
                 let Some(token) = links.next() else { return false };
                 body.extend_from_slice(b"recommend=9&reason=");
-                let form = "content-type: application/x-www-form-urlencoded\r\n";
-                post(request, &format!("/r/{token}"), form, body);
+                post(request, &format!("/r/{token}"), FORM, body);
+            }
+            Self::Keypad(numbers) => {
+                let call = format!("CA{:032x}", numbers.next());
+                let Turn { path, signature, body: keys } = Turn::recommend("lang=en", &call, "09");
+                body.extend_from_slice(keys.as_bytes());
+                post(request, &path, &format!("{FORM}x-twilio-signature: {signature}\r\n"), body);
             }
         }
         true

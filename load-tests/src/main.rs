@@ -6,8 +6,19 @@
 mod bench;
 mod scenario;
 
+mod latency;
+mod throughput;
+
+mod append;
+mod claims;
+mod disk;
+mod peer;
+mod redis_cpu;
+mod upsert;
+
 mod identity;
 mod load;
+mod telephony;
 
 mod config;
 mod cores;
@@ -17,8 +28,6 @@ mod system;
 
 mod chaos;
 
-mod claims;
-mod disk;
 mod floor;
 
 mod figure;
@@ -43,6 +52,8 @@ enum Command {
     Chaos(chaos::Plan),
     /// The floor: answers 202 to every request. Started by `bench`.
     Floor,
+    /// The store's floor: SQLite that is given records. Started by `bench`.
+    SqliteFloor(upsert::BareSqlite),
 }
 
 /// How a bench is to be run.
@@ -93,6 +104,7 @@ fn main() -> ExitCode {
         Command::Bench(plan) => bench::run(&plan),
         Command::Chaos(plan) => chaos::run(&plan),
         Command::Floor => floor::run(),
+        Command::SqliteFloor(order) => upsert::bare_sqlite(&order),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -17,18 +17,19 @@ use crate::{
 };
 
 /// The status of the floor.
-const FLOOR_STATUS: u16 = 202;
+pub(crate) const FLOOR_STATUS: u16 = 202;
 /// Links in one order; a body holds that many.
 const LINKS_AN_ORDER: u64 = 200;
 
 /// CPU that a round must take, because the kernel counts it in ticks of 10 ms: a stalled or short one goes on.
-const MEASURABLE_US: f64 = 20_000.0;
+pub(crate) const MEASURABLE_US: f64 = 20_000.0;
 
 /// One way in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scenario {
     HttpJson,
     EmailPost,
+    TwilioTurn,
     Beacon,
     HttpBatchItem,
     GrpcStreamItem,
@@ -49,6 +50,11 @@ impl Floor {
         let address = process.listening("http").await?;
         Ok(Self { process, address })
     }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
 }
 
 /// What a scenario is run with.
@@ -60,14 +66,21 @@ pub(crate) struct Bench<'a> {
 }
 
 impl Scenario {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::HttpJson, Self::EmailPost, Self::Beacon, Self::HttpBatchItem, Self::GrpcStreamItem];
+    pub(crate) const ALL: [Self; 6] = [
+        Self::HttpJson,
+        Self::EmailPost,
+        Self::TwilioTurn,
+        Self::Beacon,
+        Self::HttpBatchItem,
+        Self::GrpcStreamItem,
+    ];
 
     /// The figure's name.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::HttpJson => "http_json_cpu_ratio",
             Self::EmailPost => "email_post_cpu_ratio",
+            Self::TwilioTurn => "twilio_turn_cpu_ratio",
             Self::Beacon => "beacon_cpu_ratio",
             Self::HttpBatchItem => "http_batch_item_cpu_ratio",
             Self::GrpcStreamItem => "grpc_stream_item_cpu_ratio",
@@ -81,7 +94,8 @@ impl Scenario {
     pub(crate) async fn run(self, bench: Bench<'_>, floor: &Floor) -> anyhow::Result<Figure> {
         let system = System::start(bench.plan, bench.cores, self.name(), bench.plan.answers_per_day).await?;
         let load = Load::of(self);
-        let mut run = Run { bench, floor, system, load, link_numbers: Numbers::default(), taken: 0 };
+        let mut run =
+            Run { bench, floor, system, load, link_numbers: Numbers::default(), all: Done::default() };
         run.round(0, Duration::from_millis(bench.plan.round_ms / 2)).await?;
         let mut ratios = Vec::new();
         for number in 1..=bench.plan.rounds {
@@ -89,7 +103,7 @@ impl Scenario {
             say(&format!("{} {number}/{}: {round}", self.name(), bench.plan.rounds));
             ratios.push(round.ratio());
         }
-        run.system.check(run.taken).await?;
+        run.system.check(run.all).await?;
         Figure::of(&ratios)
     }
 }
@@ -115,6 +129,7 @@ impl Load {
             Scenario::HttpJson => Self::same(Request::Json(Numbers::default())),
             // Filled before each round.
             Scenario::EmailPost => Self::same(Request::Email(Links::new(Vec::new()))),
+            Scenario::TwilioTurn => Self::same(Request::Keypad(Numbers::default())),
             Scenario::Beacon => Self::same(Request::Beacon(Numbers::default())),
             Scenario::HttpBatchItem => {
                 Self { gateway: Ask::Http(Arc::new(Request::Batch(Numbers::default()))), floor: one_answer }
@@ -135,8 +150,8 @@ struct Run<'a> {
     system: System,
     load: Load,
     link_numbers: Numbers,
-    /// Answers that the gateway acknowledged in all rounds.
-    taken: u64,
+    /// What the gateway did in all rounds.
+    all: Done,
 }
 
 impl Run<'_> {
@@ -182,7 +197,7 @@ impl Run<'_> {
         loop {
             let more = self.load_gateway(length).await?;
             done.add(more);
-            self.taken += more.items;
+            self.all.add(more);
             self.system.settle().await?;
             let spent = self.system.spent(self.bench.clock)?.since(before);
             if spent.gateway_us >= MEASURABLE_US || more.items == 0 {

@@ -12,10 +12,14 @@ use crate::{
     config::ConfigDir,
     cores::{Cores, CpuClock},
     identity,
-    load::Connection,
+    latency::Histogram,
+    load::{Connection, Done},
     process::{DEADLINE, LOOK_EVERY, Process},
     redis::Redis,
 };
+
+/// One of so many answers may be refused because the gateway has as much as it can do in time.
+const REFUSED_AT_MOST: u64 = 50;
 
 /// A running gateway with all it needs.
 #[derive(Debug)]
@@ -55,6 +59,7 @@ struct Books {
     received: u64,
     in_flight: u64,
     accepted: u64,
+    limited: u64,
     appended: u64,
     delivered: u64,
     spooled: u64,
@@ -115,25 +120,38 @@ impl System {
         }
     }
 
-    /// As many responses stored as answers acknowledged, each `accepted` and delivered once; then it is ended and its
-    /// files are removed.
+    /// As many responses stored as answers acknowledged, each `accepted` and delivered once, and hardly any refused;
+    /// then it is ended and its files are removed.
     ///
     /// # Errors
-    /// They differ: the run is void.
-    pub(crate) async fn check(self, acknowledged: u64) -> anyhow::Result<()> {
+    /// It is not so: the run is void.
+    pub(crate) async fn check(self, done: Done) -> anyhow::Result<()> {
         self.settle().await?;
         let books = books(&mut Connection::open(self.admin).await?).await?;
         let stored = self.stored().await?;
-        let counts = [books.received, books.accepted, books.appended, books.delivered, stored];
-        if !books.balanced || counts.iter().any(|count| *count != acknowledged) {
+        let counts =
+            [books.received - books.limited, books.accepted, books.appended, books.delivered, stored];
+        let Done { items, refused, .. } = done;
+        if !books.balanced || books.limited != refused || counts.iter().any(|count| *count != items) {
             bail!(
-                "{acknowledged} answers were acknowledged, {stored} responses are stored, and the books say {books:?}"
+                "{items} answers were acknowledged and {refused} refused, {stored} responses are stored, and the books say {books:?}"
             );
         }
+        ensure!(
+            refused <= items / REFUSED_AT_MOST,
+            "{refused} answers were refused beside {items} acknowledged"
+        );
         let dir = self.dir.clone();
         drop(self);
         fs::remove_dir_all(dir)?;
         Ok(())
+    }
+
+    /// How long deliveries took until now.
+    pub(crate) async fn delivery_lags(&self) -> anyhow::Result<Histogram> {
+        let mut admin = Connection::open(self.admin).await?;
+        let reply = admin.exchange(&identity::get("/metrics")).await?;
+        Histogram::read(&String::from_utf8_lossy(reply.body), "voxgate_delivery_lag_seconds")
     }
 
     /// Responses that the store holds, by its own count.

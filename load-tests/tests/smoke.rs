@@ -18,14 +18,22 @@ struct Figure {
     max: f64,
 }
 
-const NAMES: [&str; 7] = [
+const NAMES: [&str; 15] = [
+    "accept_p99_ms",
     "beacon_cpu_ratio",
     "email_post_cpu_ratio",
     "fdatasync_p50_us",
     "grpc_stream_item_cpu_ratio",
     "http_batch_item_cpu_ratio",
     "http_json_cpu_ratio",
+    "http_json_throughput_ratio",
+    "node_peer_cpu_ratio",
     "redis_bytes_per_claim",
+    "redis_cpu_ratio",
+    "spool_vs_append",
+    "store_records_vs_floor",
+    "stored_p99_ms",
+    "twilio_turn_cpu_ratio",
 ];
 
 /// The root of the repository.

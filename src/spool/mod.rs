@@ -50,6 +50,7 @@ mod gate;
 mod home;
 mod keeper;
 mod log;
+mod measure;
 mod queue;
 mod reader;
 mod recovery;
@@ -78,6 +79,7 @@ use bytes::Bytes;
 use prometheus_client::metrics::histogram::Histogram;
 use tracing::error;
 
+pub use self::measure::{Measured, measure_spool};
 use self::{
     disk::{Disk, Local},
     home::Home,

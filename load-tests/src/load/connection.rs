@@ -31,6 +31,13 @@ pub(crate) struct Reply<'a> {
     pub(crate) body: &'a [u8],
 }
 
+impl Reply<'_> {
+    /// Whether it is refused for now, and may be sent again.
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(self.status, 429 | 503)
+    }
+}
+
 /// The head of a reply.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Head {

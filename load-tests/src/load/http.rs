@@ -16,7 +16,7 @@ use crate::identity::Request;
 #[derive(Clone, Debug)]
 pub(crate) struct Order {
     pub(crate) request: Arc<Request>,
-    /// The status that every reply must have.
+    /// The status that every reply must have that is no refusal for now.
     pub(crate) status: u16,
     /// Connections at once.
     pub(crate) connections: u32,
@@ -34,22 +34,30 @@ pub(crate) async fn over_http(address: SocketAddr, order: &Order) -> anyhow::Res
     for connection in connections {
         loops.spawn(ask(connection, order.clone(), started + order.length));
     }
-    let mut requests = 0;
+    let mut done = Done::default();
     while let Some(asked) = loops.join_next().await {
-        requests += asked??;
+        let (taken, refused) = asked??;
+        done.items += taken * order.request.items();
+        done.refused += refused * order.request.items();
     }
-    Ok(Done { items: requests * order.request.items(), wall_secs: started.elapsed().as_secs_f64() })
+    done.wall_secs = started.elapsed().as_secs_f64();
+    Ok(done)
 }
 
-async fn ask(mut connection: Connection, order: Order, end: Instant) -> anyhow::Result<u64> {
-    let (mut wire, mut body, mut requests) = (Vec::new(), Vec::new(), 0);
+/// Requests that were taken, and that were refused for now.
+async fn ask(mut connection: Connection, order: Order, end: Instant) -> anyhow::Result<(u64, u64)> {
+    let (mut wire, mut body) = (Vec::new(), Vec::new());
+    let (mut taken, mut refused) = (0, 0);
     while Instant::now() < end && order.request.write(&mut wire, &mut body) {
         let reply = connection.exchange(&wire).await?;
-        if reply.status != order.status {
+        if reply.is_refusal() {
+            refused += 1;
+        } else if reply.status == order.status {
+            taken += 1;
+        } else {
             let body = String::from_utf8_lossy(reply.body);
             bail!("a reply was {}, not {}: {body}", reply.status, order.status);
         }
-        requests += 1;
     }
-    Ok(requests)
+    Ok((taken, refused))
 }

@@ -16,6 +16,8 @@ pub(crate) use self::{
 pub(crate) struct Done {
     /// Answers that were acknowledged.
     pub(crate) items: u64,
+    /// Answers that were refused for now (429, 503): the server has as much as it can do in time.
+    pub(crate) refused: u64,
     /// From the first request to the last reply, s.
     pub(crate) wall_secs: f64,
 }
@@ -24,6 +26,7 @@ impl Done {
     /// What came of going on.
     pub(crate) fn add(&mut self, more: Self) {
         self.items += more.items;
+        self.refused += more.refused;
         self.wall_secs += more.wall_secs;
     }
 

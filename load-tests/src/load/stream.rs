@@ -50,7 +50,7 @@ pub(crate) async fn over_grpc(url: &str, numbers: &Numbers, bound: Bound) -> any
             }
         }
     }
-    Ok(Done { items: acknowledged, wall_secs: started.elapsed().as_secs_f64() })
+    Ok(Done { items: acknowledged, refused: 0, wall_secs: started.elapsed().as_secs_f64() })
 }
 
 /// The same answer as `POST /v1/responses` takes.

@@ -1,27 +1,23 @@
 //! Requests as their clients write them, HTTP/1.1 on the wire.
 
-use std::{collections::BTreeSet, fmt::Write as _};
+use std::fmt::Write as _;
 
 use anyhow::Context as _;
-use base64::{Engine as _, prelude::BASE64_STANDARD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
-use sha1::Sha1;
 use sha2::Sha256;
 
 use super::Tokens;
 use crate::{
     chaos::plan::{Answer, Proof, Request, Step, Way},
     identity::API_KEY,
+    telephony::Turn,
 };
 
 /// An origin that the sample configuration allows.
 const HOST_PAGE: &str = "http://localhost:3000";
-/// The sample's `public_base_url`: what a telephone provider calls and signs, wherever the gateway listens.
-const PUBLIC_BASE: &str = "http://127.0.0.1:8080";
-/// The sample's secrets.
+/// The sample's.
 const LINK_SECRET: &str = "dev-link-secret";
-const TELEPHONY_TOKEN: &str = "dev-twilio-token";
 
 const JSON: &str = "content-type: application/json\r\n";
 const FORM: &str = "content-type: application/x-www-form-urlencoded\r\n";
@@ -160,34 +156,14 @@ fn form(step: &Step, tokens: &Tokens) -> anyhow::Result<Vec<u8>> {
 
 /// The turn in which the caller presses keys; two digits, so that a 1 is not asked about.
 fn twilio(step: &Step) -> Vec<u8> {
-    let path = format!("/ivr/twilio/acme/support-nps?lang=en&{}&vg_step=recommend", references(step));
     let call = format!("CA{:024x}{:08x}", step.person.number, step.ordinal);
     let digits = match step.answer.score {
         0 | 10 => step.answer.score.to_string(),
         score => format!("0{score}"),
     };
-    let fields = [
-        ("AccountSid", "AC00000000000000000000000000000001"),
-        ("CallSid", &call),
-        ("CallStatus", "in-progress"),
-        ("Digits", &digits),
-        ("From", "+41446681800"),
-    ];
-    let signature = telephony_signature(&format!("{PUBLIC_BASE}{path}"), &fields);
-    let body: Vec<_> =
-        fields.iter().map(|(name, value)| format!("{name}={}", value.replace('+', "%2B"))).collect();
-    post(&path, &format!("{FORM}x-twilio-signature: {signature}\r\n"), &body.join("&"))
-}
-
-/// `base64(HMAC-SHA1(token, url + for each sorted pair: key + value))`.
-fn telephony_signature(url: &str, fields: &[(&str, &str)]) -> String {
-    let Ok(mut mac) = Hmac::<Sha1>::new_from_slice(TELEPHONY_TOKEN.as_bytes()) else { return String::new() };
-    mac.update(url.as_bytes());
-    for (name, value) in fields.iter().collect::<BTreeSet<_>>() {
-        mac.update(name.as_bytes());
-        mac.update(value.as_bytes());
-    }
-    BASE64_STANDARD.encode(mac.finalize().into_bytes())
+    let Turn { path, signature, body } =
+        Turn::recommend(&format!("lang=en&{}", references(step)), &call, &digits);
+    post(&path, &format!("{FORM}x-twilio-signature: {signature}\r\n"), &body)
 }
 
 fn ivr_event(step: &Step) -> Vec<u8> {
