@@ -3,7 +3,7 @@
 //! Takes a directory, flags and the environment.
 //! Gives [`Settings`], which are fixed at start, and a [`Catalog`], which a reload swaps.
 //! Refuses everything with one wrong, unknown or missing key in it: a wrong configuration does not start.
-//! Bounds: a MiB a file, 2000 brands, 2000 surveys, 8 KiB a secret.
+//! Bounds: a MiB a file, 20,000 brands, 20,000 surveys, 8 KiB a secret.
 
 mod address;
 mod assemble;
