@@ -15,7 +15,7 @@ use crate::{
     cores::{Cores, CpuClock},
     disk,
     figure::Figure,
-    goal, latency, peer, redis_cpu,
+    goal, growth, latency, peer, redis_cpu,
     scenario::{Bench, Floor, Scenario},
     throughput, upsert,
 };
@@ -37,6 +37,22 @@ pub(crate) fn announce(listener: &str, addr: SocketAddr) {
 /// # Errors
 /// Something that is needed is not there, or the run is void.
 pub(crate) fn run(plan: &Plan) -> anyhow::Result<()> {
+    let figures = on_cores(plan, async |bench| figures(bench).await)?;
+    writeln!(stdout(), "{}", goal::table(&figures))?;
+    fs::write(&plan.out, serde_json::to_vec_pretty(&figures)?)
+        .with_context(|| format!("{} cannot be written", plan.out.display()))
+}
+
+/// Prints how the cost grows, up to so many claims and records.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn run_growth(plan: &Plan, most: u64) -> anyhow::Result<()> {
+    on_cores(plan, async |bench| growth::measure(bench, &Floor::start(bench).await?, most).await)
+}
+
+/// Measures in a fresh directory, which is removed afterwards.
+fn on_cores<T>(plan: &Plan, measure: impl AsyncFnOnce(Bench<'_>) -> anyhow::Result<T>) -> anyhow::Result<T> {
     fresh(&plan.work)?;
     let cores = Cores::share()?;
     cores.settle()?;
@@ -50,22 +66,19 @@ pub(crate) fn run(plan: &Plan) -> anyhow::Result<()> {
     }
     // The load has one core, so it has one thread.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let figures = runtime.block_on(measure(plan, &cores))?;
-    writeln!(stdout(), "{}", goal::table(&figures))?;
-    fs::write(&plan.out, serde_json::to_vec_pretty(&figures)?)
-        .with_context(|| format!("{} cannot be written", plan.out.display()))?;
+    let measured = runtime.block_on(measure(Bench { plan, cores: &cores, clock: CpuClock::new()? }))?;
     fs::remove_dir_all(&plan.work)?;
-    Ok(())
+    Ok(measured)
 }
 
-async fn measure(plan: &Plan, cores: &Cores) -> anyhow::Result<BTreeMap<&'static str, Figure>> {
-    let bench = Bench { plan, cores, clock: CpuClock::new()? };
+async fn figures(bench: Bench<'_>) -> anyhow::Result<BTreeMap<&'static str, Figure>> {
+    let plan = bench.plan;
     let wanted = |name: &str| name.contains(&plan.only);
     let mut figures = BTreeMap::new();
     if wanted("fdatasync_p50_us") {
         figures.insert("fdatasync_p50_us", disk::fdatasync_p50_us(&plan.work, plan.rounds, plan.syncs)?);
     }
-    let floor = Floor::start(plan, cores).await?;
+    let floor = Floor::start(bench).await?;
     for scenario in Scenario::ALL {
         if wanted(scenario.name()) {
             let figure = scenario.run(bench, &floor).await;

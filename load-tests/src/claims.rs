@@ -7,7 +7,7 @@ use crate::{
     identity::Numbers,
     load::{Bound, over_grpc},
     scenario::Bench,
-    system::System,
+    system::{Shape, System},
 };
 
 /// Length of the period whose claims lie in Redis at once, for the sample's edit window of 14 days (rounded up to 16,
@@ -28,7 +28,8 @@ pub(crate) async fn bytes_per_claim(bench: Bench<'_>, claims: u64) -> anyhow::Re
 /// So many claims where `expected` of them were configured for a period.
 #[allow(clippy::cast_precision_loss, reason = "exact up to 2^53 bytes")]
 async fn bytes(bench: Bench<'_>, name: &str, claims: u64, expected: u64) -> anyhow::Result<f64> {
-    let system = System::start(bench.plan, bench.cores, name, (expected / PERIOD_DAYS).max(1)).await?;
+    let shape = Shape { answers_per_day: (expected / PERIOD_DAYS).max(1), ..Shape::sample(bench.plan) };
+    let system = System::start(bench.plan, bench.cores, name, shape).await?;
     let before = system.redis.used_bytes()?;
     say(&format!("redis_bytes_per_claim: {claims} answers where {expected} were expected"));
     let bound = Bound { length: Duration::MAX, items: claims };

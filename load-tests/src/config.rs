@@ -6,6 +6,9 @@ use std::{
 };
 
 use anyhow::Context as _;
+use sha2::{Digest as _, Sha256};
+
+use crate::identity::API_KEY;
 
 /// A directory laid out like `gateway-config/`.
 #[derive(Clone, Debug)]
@@ -28,6 +31,30 @@ impl ConfigDir {
     /// A file of it.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.0.join(name)
+    }
+
+    /// Adds copies of `support-nps`.
+    pub(crate) fn add_surveys(&self, count: u32) -> anyhow::Result<()> {
+        let sample = fs::read_to_string(self.file("surveys/support-nps.toml"))?;
+        for number in 0..count {
+            let id = format!("grown-{number}");
+            fs::write(self.file(&format!("surveys/{id}.toml")), sample.replace("support-nps", &id))?;
+        }
+        Ok(())
+    }
+
+    /// Adds copies of `acme`, with secrets of their own.
+    pub(crate) fn add_brands(&self, count: u32) -> anyhow::Result<()> {
+        let sample = fs::read_to_string(self.file("brands/acme.toml"))?;
+        let key = hex::encode(Sha256::digest(API_KEY));
+        for number in 0..count {
+            let own_key = hex::encode(Sha256::digest(format!("vg_grown_{number}")));
+            let brand = sample.replace(&key, &own_key);
+            let brand = brand.replace("dev-link-secret", &format!("grown-link-secret-{number}"));
+            let brand = brand.replace("dev-twilio-token", &format!("grown-twilio-token-{number}"));
+            fs::write(self.file(&format!("brands/grown-{number}.toml")), brand)?;
+        }
+        Ok(())
     }
 
     /// Sets a value of a file by its dotted path, for example `limits.per_address`.

@@ -42,6 +42,8 @@ impl Numbers {
 pub(crate) enum Request {
     /// `POST /v1/responses`, one answer.
     Json(Numbers),
+    /// The same, with a comment of so many bytes.
+    Commented(Numbers, usize),
     /// `POST /v1/responses/batch`, [`BATCH`] answers.
     Batch(Numbers),
     /// `POST /v1/beacon`.
@@ -84,7 +86,7 @@ impl Request {
     /// The status of a request whose answers were all taken.
     pub(crate) fn taken_status(&self) -> u16 {
         match self {
-            Self::Json(_) | Self::Beacon(_) => 201,
+            Self::Json(_) | Self::Commented(..) | Self::Beacon(_) => 201,
             Self::Batch(_) | Self::Email(_) | Self::Keypad(_) => 200,
         }
     }
@@ -102,7 +104,11 @@ impl Request {
         body.clear();
         match self {
             Self::Json(numbers) => {
-                json(body, numbers.next());
+                json(body, numbers.next(), "");
+                post(request, "/v1/responses", &authorized(), body);
+            }
+            Self::Commented(numbers, bytes) => {
+                json(body, numbers.next(), &format!(r#","reason":"{}""#, "slow ".repeat(bytes / 5)));
                 post(request, "/v1/responses", &authorized(), body);
             }
             Self::Batch(numbers) => {
@@ -166,10 +172,10 @@ fn post(request: &mut Vec<u8>, path: &str, fields: &str, body: &[u8]) {
 }
 
 /// About 200 bytes, as in the measurements that the goals were set by.
-fn json(body: &mut Vec<u8>, number: u64) {
+fn json(body: &mut Vec<u8>, number: u64, more: &str) {
     _ = write!(
         body,
-        r#"{{"survey":"support-nps","brand":"acme","interaction":"ticket-{number:010}","respondent":{{"ref":"crm-{number:010}"}},"subject":{{"kind":"agent","ref":"a-7"}},"locale":"de-CH","country":"CH","answers":{{"recommend":9}}}}"#
+        r#"{{"survey":"support-nps","brand":"acme","interaction":"ticket-{number:010}","respondent":{{"ref":"crm-{number:010}"}},"subject":{{"kind":"agent","ref":"a-7"}},"locale":"de-CH","country":"CH","answers":{{"recommend":9{more}}}}}"#
     );
 }
 
@@ -179,7 +185,7 @@ fn batch(body: &mut Vec<u8>, first: u64) {
         if number > first {
             body.push(b',');
         }
-        json(body, number);
+        json(body, number, "");
     }
     body.push(b']');
 }

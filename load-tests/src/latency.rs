@@ -15,7 +15,7 @@ use crate::{
     identity::{Numbers, Request},
     load::{Connection, Done},
     scenario::Bench,
-    system::System,
+    system::{Shape, System},
     throughput::{Saturation, Target},
 };
 
@@ -36,7 +36,7 @@ pub(crate) struct Latency {
 
 /// Measures them.
 pub(crate) async fn measure(bench: Bench<'_>) -> anyhow::Result<Latency> {
-    let system = System::start(bench.plan, bench.cores, "latency", bench.plan.answers_per_day).await?;
+    let system = System::start(bench.plan, bench.cores, "latency", Shape::sample(bench.plan)).await?;
     let Saturation { connections, rate, mut all } = Target::gateway(&system).saturation(bench).await?;
     let rate = rate * SHARE;
     system.settle().await?;

@@ -6,6 +6,7 @@
 mod bench;
 mod scenario;
 
+mod growth;
 mod latency;
 mod throughput;
 
@@ -48,6 +49,14 @@ struct Arguments {
 enum Command {
     /// Runs all scenarios, prints the table, writes the figures.
     Bench(Plan),
+    /// Prints how the cost of an answer grows with claims, surveys, brands, connections, comments and a backlog.
+    Growth {
+        #[command(flatten)]
+        plan: Plan,
+        /// Claims and records at the most.
+        #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..))]
+        most: u64,
+    },
     /// Runs faults while answers come in, and holds what was acknowledged to what is stored.
     Chaos(chaos::Plan),
     /// The floor: answers 202 to every request. Started by `bench`.
@@ -102,6 +111,7 @@ pub(crate) struct Plan {
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Bench(plan) => bench::run(&plan),
+        Command::Growth { plan, most } => bench::run_growth(&plan, most),
         Command::Chaos(plan) => chaos::run(&plan),
         Command::Floor => floor::run(),
         Command::SqliteFloor(order) => upsert::bare_sqlite(&order),

@@ -1,7 +1,7 @@
 //! Another product of the kind that people build themselves: fastify and ioredis, which limit and drop doubles, and
 //! keep nothing.
 
-use std::{fs, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{fs, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 
@@ -13,7 +13,7 @@ use crate::{
     process::{Launch, Process},
     redis::Redis,
     scenario::{Bench, MEASURABLE_US},
-    system::System,
+    system::{Shape, System},
 };
 
 /// Where `make tools` installs what the peer needs.
@@ -22,7 +22,7 @@ const NODE_MODULES: &str = "target/tools/node_modules";
 /// CPU of our gateway for each answer, by CPU of the peer for the same request.
 pub(crate) async fn node(bench: Bench<'_>) -> anyhow::Result<Figure> {
     let name = "node_peer_cpu_ratio";
-    let system = System::start(bench.plan, bench.cores, name, bench.plan.answers_per_day).await?;
+    let system = System::start(bench.plan, bench.cores, name, Shape::sample(bench.plan)).await?;
     let peer = Peer::start(bench).await?;
     let request = Arc::new(Request::Json(Numbers::default()));
     let (connections, length) = (bench.plan.connections, Duration::from_millis(bench.plan.round_ms));
@@ -31,8 +31,8 @@ pub(crate) async fn node(bench: Bench<'_>) -> anyhow::Result<Figure> {
     let (mut all, mut ratios) = (Done::default(), Vec::new());
     for number in 1..=bench.plan.rounds {
         let (peers, peers_us) = peer.load(bench, &order).await?;
-        let (ours, spent_us) = load(bench, &system, &order).await?;
-        let (peer_us, our_us) = (peers.each(peers_us), ours.each(spent_us));
+        let (ours, spent) = system.answer(bench.clock, &order, |spent| spent.gateway_us).await?;
+        let (peer_us, our_us) = (peers.each(peers_us), ours.each(spent.gateway_us));
         say(&format!(
             "{name} {number}/{}: fastify {peer_us:.1} µs, an answer {our_us:.1} µs",
             bench.plan.rounds
@@ -42,19 +42,6 @@ pub(crate) async fn node(bench: Bench<'_>) -> anyhow::Result<Figure> {
     }
     system.check(all).await?;
     Figure::of(&ratios)
-}
-
-/// Answers until the gateway has spent what can be measured; what it spent until the spool was empty, µs.
-async fn load(bench: Bench<'_>, system: &System, order: &Order) -> anyhow::Result<(Done, f64)> {
-    let (before, mut done) = (system.spent(bench.clock)?, Done::default());
-    loop {
-        done.add(over_http(system.http, order).await?);
-        system.settle().await?;
-        let spent_us = system.spent(bench.clock)?.since(before).gateway_us;
-        if spent_us >= MEASURABLE_US {
-            return Ok((done, spent_us));
-        }
-    }
 }
 
 /// Its process, and a Redis of its own.
@@ -69,20 +56,13 @@ impl Peer {
         let dir = bench.plan.work.join("peer");
         fs::create_dir(&dir)?;
         let redis = Redis::start(&dir, &bench.cores.others).await?;
-        let wrapper = match bench.cores.server.as_str() {
-            "" => Vec::new(),
-            core => ["taskset", "-c", core].map(str::to_owned).into(),
-        };
         let root = concat!(env!("CARGO_MANIFEST_DIR"), "/");
         let modules = fs::canonicalize(format!("{root}../{NODE_MODULES}"));
         let modules = modules.context("fastify and ioredis are needed: `make tools` installs them")?;
-        let launch = Launch {
-            program: PathBuf::from("node"),
-            arguments: vec![format!("{root}peers/fastify.js"), redis.url()],
-            wrapper,
-            environment: vec![("NODE_PATH".to_owned(), modules.display().to_string())],
-            log: dir.join("fastify.log"),
-        };
+        let (script, redis_url) = (format!("{root}peers/fastify.js"), redis.url());
+        let (node, arguments) = (Path::new("node"), [script.as_str(), redis_url.as_str()]);
+        let mut launch = Launch::on(node, &arguments, &bench.cores.server, dir.join("fastify.log"));
+        launch.environment = vec![("NODE_PATH".to_owned(), modules.display().to_string())];
         let mut process = launch.start().context("node is needed: `make tools` installs it")?;
         let address = process.listening("http").await?;
         Ok(Self { process, address, _redis: redis })

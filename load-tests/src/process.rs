@@ -30,6 +30,15 @@ pub(crate) struct Launch {
 }
 
 impl Launch {
+    /// A program on a core (any, when empty); what it says goes to `log`.
+    pub(crate) fn on(program: &Path, arguments: &[&str], core: &str, log: PathBuf) -> Self {
+        // taskset becomes the program that it starts.
+        let wrapper = if core.is_empty() { Vec::new() } else { vec!["taskset", "-c", core] };
+        let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        let (program, arguments, wrapper) = (program.to_owned(), owned(arguments), owned(&wrapper));
+        Self { program, arguments, wrapper, environment: Vec::new(), log }
+    }
+
     /// Starts it.
     pub(crate) fn start(&self) -> anyhow::Result<Process> {
         let mut command = match self.wrapper.split_first() {
@@ -65,11 +74,7 @@ impl Process {
         core: &str,
         log: PathBuf,
     ) -> anyhow::Result<Self> {
-        // taskset becomes the program that it starts.
-        let wrapper = if core.is_empty() { Vec::new() } else { vec!["taskset", "-c", core] };
-        let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
-        let (program, arguments, wrapper) = (program.to_owned(), owned(arguments), owned(&wrapper));
-        Launch { program, arguments, wrapper, environment: Vec::new(), log }.start()
+        Launch::on(program, arguments, core, log).start()
     }
 
     /// Its process id.

@@ -15,9 +15,9 @@ use crate::{
     bench::say,
     figure::Figure,
     identity::{Numbers, Request},
-    load::{Done, Order, over_http},
+    load::{Done, Order},
     scenario::{Bench, MEASURABLE_US},
-    system::System,
+    system::{Shape, System},
 };
 
 /// How long the plain key is kept: longer than the run.
@@ -27,7 +27,7 @@ const KEPT_MS: u64 = 3_600_000;
 /// many at once over one connection as the gateway has answers.
 pub(crate) async fn ratio(bench: Bench<'_>) -> anyhow::Result<Figure> {
     let name = "redis_cpu_ratio";
-    let system = System::start(bench.plan, bench.cores, name, bench.plan.answers_per_day).await?;
+    let system = System::start(bench.plan, bench.cores, name, Shape::sample(bench.plan)).await?;
     let connection = redis::Client::open(system.redis.url())?.get_multiplexed_async_connection().await?;
     let request = Arc::new(Request::Json(Numbers::default()));
     let keys = Arc::new(AtomicU64::new(0));
@@ -35,9 +35,9 @@ pub(crate) async fn ratio(bench: Bench<'_>) -> anyhow::Result<Figure> {
     let order = Order { status: request.taken_status(), request, connections, length };
     let (mut all, mut ratios) = (Done::default(), Vec::new());
     for number in 1..=bench.plan.rounds {
-        let (taken, answers_us) = answers(bench, &system, &order).await?;
+        let (taken, spent) = system.answer(bench.clock, &order, |spent| spent.redis_us).await?;
         let (set, sets_us) = plain(bench, &system, &connection, &keys).await?;
-        let (answer_us, set_us) = (taken.each(answers_us), sets_us / as_f64(set));
+        let (answer_us, set_us) = (taken.each(spent.redis_us), sets_us / as_f64(set));
         say(&format!(
             "{name} {number}/{}: Redis {answer_us:.2} µs an answer, {set_us:.2} µs a SET",
             bench.plan.rounds
@@ -49,20 +49,7 @@ pub(crate) async fn ratio(bench: Bench<'_>) -> anyhow::Result<Figure> {
     Figure::of(&ratios)
 }
 
-/// Answers until Redis has spent what can be measured; how many, and what it spent, µs.
-async fn answers(bench: Bench<'_>, system: &System, order: &Order) -> anyhow::Result<(Done, f64)> {
-    let (before, mut done) = (system.spent(bench.clock)?, Done::default());
-    loop {
-        done.add(over_http(system.http, order).await?);
-        system.settle().await?;
-        let spent_us = system.spent(bench.clock)?.since(before).redis_us;
-        if spent_us >= MEASURABLE_US {
-            return Ok((done, spent_us));
-        }
-    }
-}
-
-/// The same for the plain command.
+/// The plain command, until Redis has spent what can be measured; how many, and what it spent, µs.
 async fn plain(
     bench: Bench<'_>,
     system: &System,

@@ -13,7 +13,7 @@ use crate::{
     identity::{self, Links, Numbers, Request},
     load::{Bound, Connection, Done, Order, over_grpc, over_http},
     process::Process,
-    system::{Spent, System},
+    system::{Shape, Spent, System},
 };
 
 /// The status of the floor.
@@ -44,11 +44,15 @@ pub(crate) struct Floor {
 
 impl Floor {
     /// Starts this very program as the floor.
-    pub(crate) async fn start(plan: &Plan, cores: &Cores) -> anyhow::Result<Self> {
-        let log = plan.work.join("floor.log");
-        let mut process = Process::start(&env::current_exe()?, &["floor"], &cores.server, log)?;
+    pub(crate) async fn start(bench: Bench<'_>) -> anyhow::Result<Self> {
+        let log = bench.plan.work.join("floor.log");
+        let mut process = Process::start(&env::current_exe()?, &["floor"], &bench.cores.server, log)?;
         let address = process.listening("http").await?;
         Ok(Self { process, address })
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.pid()
     }
 
     /// Where it listens.
@@ -92,7 +96,7 @@ impl Scenario {
     /// # Errors
     /// A refusal, or books that do not agree with what was acknowledged: the run is void.
     pub(crate) async fn run(self, bench: Bench<'_>, floor: &Floor) -> anyhow::Result<Figure> {
-        let system = System::start(bench.plan, bench.cores, self.name(), bench.plan.answers_per_day).await?;
+        let system = System::start(bench.plan, bench.cores, self.name(), Shape::sample(bench.plan)).await?;
         let load = Load::of(self);
         let mut run =
             Run { bench, floor, system, load, link_numbers: Numbers::default(), all: Done::default() };

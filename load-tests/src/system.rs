@@ -1,6 +1,11 @@
 //! The whole job: a gateway with Redis and fsync, a store in a process of its own, all empty at start.
 
-use std::{fs, net::SocketAddr, path::PathBuf, time::Instant};
+use std::{
+    fs,
+    net::SocketAddr,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context as _, bail, ensure};
 use serde::Deserialize;
@@ -13,9 +18,10 @@ use crate::{
     cores::{Cores, CpuClock},
     identity,
     latency::Histogram,
-    load::{Connection, Done},
-    process::{DEADLINE, LOOK_EVERY, Process},
+    load::{Connection, Done, Order, over_http},
+    process::{DEADLINE, LOOK_EVERY, Launch, Process},
     redis::Redis,
+    scenario::MEASURABLE_US,
 };
 
 /// One of so many answers may be refused because the gateway has as much as it can do in time.
@@ -29,9 +35,29 @@ pub(crate) struct System {
     pub(crate) grpc_url: String,
     store: Process,
     store_url: String,
+    store_is_frozen: bool,
     gateway: Process,
+    gateway_launch: Launch,
     admin: SocketAddr,
     dir: PathBuf,
+}
+
+/// What of the configuration is made larger.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shape {
+    /// Answers a day that the claims are sized for.
+    pub(crate) answers_per_day: u64,
+    /// Surveys beside the sample's.
+    pub(crate) surveys: u32,
+    /// Brands beside the sample's, with secrets of their own.
+    pub(crate) brands: u32,
+}
+
+impl Shape {
+    /// The sample's configuration.
+    pub(crate) const fn sample(plan: &Plan) -> Self {
+        Self { answers_per_day: plan.answers_per_day, surveys: 0, brands: 0 }
+    }
 }
 
 /// What each process spent, µs.
@@ -68,16 +94,17 @@ struct Books {
 
 impl System {
     /// Starts all of it in a directory of its own, and waits until it takes answers.
-    pub(crate) async fn start(
-        plan: &Plan,
-        cores: &Cores,
-        name: &str,
-        answers_per_day: u64,
-    ) -> anyhow::Result<Self> {
+    pub(crate) async fn start(plan: &Plan, cores: &Cores, name: &str, shape: Shape) -> anyhow::Result<Self> {
         let dir = plan.work.join(name);
         fs::create_dir(&dir).with_context(|| format!("{} cannot be made", dir.display()))?;
         let config = ConfigDir::copy(&plan.config, &dir.join("config"))?;
-        config.set("gateway.toml", "redis.expected_answers_per_day", i64::try_from(answers_per_day)?)?;
+        config.set(
+            "gateway.toml",
+            "redis.expected_answers_per_day",
+            i64::try_from(shape.answers_per_day)?,
+        )?;
+        config.add_surveys(shape.surveys)?;
+        config.add_brands(shape.brands)?;
         let redis = Redis::start(&dir, &cores.others).await?;
         let (config, data) = (config.path().display().to_string(), dir.join("data").display().to_string());
         let common = ["serve", "--config", &config, "--admin", "127.0.0.1:0"];
@@ -90,11 +117,23 @@ impl System {
         let of_edge = ["--role", "edge", "--store", &store_url, "--data", &data, "--redis", &redis_url];
         let free_ports = ["--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0"];
         let arguments = [&common[..], &of_edge, &free_ports].concat();
-        let mut gateway = Process::start(&plan.voxgate, &arguments, &cores.server, dir.join("gateway.log"))?;
+        let gateway_launch = Launch::on(&plan.voxgate, &arguments, &cores.server, dir.join("gateway.log"));
+        let mut gateway = gateway_launch.start()?;
         let http = gateway.listening("http").await?;
         let grpc_url = format!("http://{}", gateway.listening("grpc").await?);
         let admin = gateway.listening("admin").await?;
-        Ok(Self { redis, http, grpc_url, store, store_url, gateway, admin, dir })
+        Ok(Self {
+            redis,
+            http,
+            grpc_url,
+            store,
+            store_url,
+            store_is_frozen: false,
+            gateway,
+            gateway_launch,
+            admin,
+            dir,
+        })
     }
 
     /// What its processes spent since they started.
@@ -104,6 +143,66 @@ impl System {
             redis_us: clock.spent_us(self.redis.pid())?,
             store_us: clock.spent_us(self.store.pid())?,
         })
+    }
+
+    /// Sends what is ordered until what `of` picks can be read from the clock; with all that was spent until everything
+    /// was delivered.
+    pub(crate) async fn answer(
+        &self,
+        clock: CpuClock,
+        order: &Order,
+        of: fn(Spent) -> f64,
+    ) -> anyhow::Result<(Done, Spent)> {
+        let (before, mut done) = (self.spent(clock)?, Done::default());
+        loop {
+            done.add(over_http(self.http, order).await?);
+            self.settle().await?;
+            let spent = self.spent(clock)?.since(before);
+            if of(spent) >= MEASURABLE_US {
+                return Ok((done, spent));
+            }
+        }
+    }
+
+    /// SIGSTOP to the store: it is away, its connections stay.
+    pub(crate) fn freeze_store(&mut self) -> anyhow::Result<()> {
+        self.store_is_frozen = true;
+        self.store.signal("STOP")
+    }
+
+    /// Whether the store takes what the gateway has.
+    pub(crate) fn delivers(&self) -> bool {
+        !self.store_is_frozen
+    }
+
+    /// SIGKILL to Redis.
+    pub(crate) fn kill_redis(&mut self) {
+        self.redis.kill();
+    }
+
+    /// Memory that the gateway holds, bytes (`VmRSS` of proc_pid_status(5)).
+    pub(crate) fn resident_bytes(&self) -> anyhow::Result<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.gateway.pid()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib: u64 = line.context("no VmRSS")?.trim().trim_end_matches(" kB").parse()?;
+        Ok(kib << 10)
+    }
+
+    /// Kills the gateway and starts it on what it left; how long it takes until it is ready.
+    pub(crate) async fn restart_gateway(&mut self) -> anyhow::Result<Duration> {
+        self.gateway.kill();
+        let started = Instant::now();
+        self.gateway = self.gateway_launch.start()?;
+        self.admin = self.gateway.listening("admin").await?;
+        let mut admin = Connection::open(self.admin).await?;
+        while admin.exchange(&identity::get("/readyz")).await?.status != 200 {
+            ensure!(started.elapsed() < DEADLINE, "the gateway does not become ready");
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        let took = started.elapsed();
+        self.http = self.gateway.listening("http").await?;
+        self.grpc_url = format!("http://{}", self.gateway.listening("grpc").await?);
+        Ok(took)
     }
 
     /// Waits until nothing is in flight and the store has acknowledged everything.

@@ -8,7 +8,7 @@ use crate::{
     identity::{Numbers, Request},
     load::{Done, Order, over_http},
     scenario::{Bench, FLOOR_STATUS, Floor},
-    system::System,
+    system::{Shape, System},
 };
 
 /// Connections at once that are tried, until more of them bring no more.
@@ -67,7 +67,7 @@ pub(crate) struct Saturation {
 /// Answers a second of the gateway to requests a second of the floor, each at the connections that saturate it.
 pub(crate) async fn http_json(bench: Bench<'_>, floor: &Floor) -> anyhow::Result<Figure> {
     let name = "http_json_throughput_ratio";
-    let system = System::start(bench.plan, bench.cores, name, bench.plan.answers_per_day).await?;
+    let system = System::start(bench.plan, bench.cores, name, Shape::sample(bench.plan)).await?;
     let (gateway, floor) = (Target::gateway(&system), Target::floor(floor));
     let at_floor = floor.saturation(bench).await?.connections;
     let Saturation { connections: at_gateway, mut all, .. } = gateway.saturation(bench).await?;
