@@ -33,7 +33,7 @@ async fn bytes(bench: Bench<'_>, name: &str, claims: u64, expected: u64) -> anyh
     let before = system.redis.used_bytes()?;
     say(&format!("redis_bytes_per_claim: {claims} answers where {expected} were expected"));
     let bound = Bound { length: Duration::MAX, items: claims };
-    let done = over_grpc(&system.grpc_url, &Numbers::default(), bound).await?;
+    let done = over_grpc(&system.grpc, &Numbers::default(), bound).await?;
     let used = system.redis.used_bytes()?.saturating_sub(before);
     system.check(done).await?;
     Ok(used as f64 / done.items as f64)

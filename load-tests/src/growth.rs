@@ -40,6 +40,7 @@ pub(crate) async fn measure(bench: Bench<'_>, floor: &Floor, most: u64) -> anyho
     }
     rows.connections(sample).await?;
     rows.comments(sample).await?;
+    rows.tls(sample).await?;
     rows.without_redis(sample).await?;
     rows.backlog(sample, most).await
 }
@@ -61,7 +62,7 @@ impl Rows<'_> {
         let (mut all, mut first) = (Done::default(), None);
         for claims in CLAIMS.into_iter().filter(|claims| *claims <= most) {
             let bound = Bound { length: Duration::MAX, items: claims.saturating_sub(all.items) };
-            all.add(over_grpc(&system.grpc_url, &streamed, bound).await?);
+            all.add(over_grpc(&system.grpc, &streamed, bound).await?);
             system.settle().await?;
             let (ratio, done) = self.ratio(&system, &order).await?;
             all.add(done);
@@ -109,6 +110,41 @@ impl Rows<'_> {
         Ok(())
     }
 
+    /// Both listeners; the floor speaks none.
+    async fn tls(&self, shape: Shape) -> anyhow::Result<()> {
+        let (mut first_http, mut first_stream) = (None, None);
+        for tls in [false, true] {
+            let words = if tls { "TLS" } else { "no TLS" };
+            let system = self.start(words, Shape { tls, ..shape }).await?;
+            let order = self.order(Request::Json(Numbers::default()), self.bench.plan.connections);
+            let order = Order { trust: system.trust.clone(), ..order };
+            let (ratio, mut all) = self.ratio(&system, &order).await?;
+            row(&format!("{words}, HTTP"), ratio, &mut first_http)?;
+            let (ratio, streamed) = self.stream_ratio(&system).await?;
+            row(&format!("{words}, gRPC stream"), ratio, &mut first_stream)?;
+            all.add(streamed);
+            system.check(all).await?;
+        }
+        Ok(())
+    }
+
+    /// The same for answers of a stream; the floor's request carries one.
+    async fn stream_ratio(&self, system: &System) -> anyhow::Result<(Figure, Done)> {
+        let numbers = Numbers::starting_at(1 << 41);
+        let order = self.order(Request::Json(Numbers::default()), self.bench.plan.connections);
+        let (mut ratios, mut all) = (Vec::new(), Done::default());
+        for _ in 0..self.bench.plan.rounds {
+            let floor_us = self.at_floor(&order).await?;
+            let before = system.spent(self.bench.clock)?;
+            let done =
+                over_grpc(&system.grpc, &numbers, Bound { length: order.length, items: u64::MAX }).await?;
+            system.settle().await?;
+            ratios.push(done.each(system.spent(self.bench.clock)?.since(before).gateway_us) / floor_us);
+            all.add(done);
+        }
+        Ok((Figure::of(&ratios)?, all))
+    }
+
     async fn without_redis(&self, shape: Shape) -> anyhow::Result<()> {
         let mut system = self.start("without Redis", shape).await?;
         system.kill_redis();
@@ -126,7 +162,7 @@ impl Rows<'_> {
         for records in [0, most] {
             let bound = Bound { length: Duration::MAX, items: records };
             if records > 0 {
-                over_grpc(&system.grpc_url, &streamed, bound).await?;
+                over_grpc(&system.grpc, &streamed, bound).await?;
             }
             let (ratio, _) = self.ratio(&system, &order).await?;
             row(&format!("{records} records wait in the spool"), ratio, &mut first)?;
@@ -138,7 +174,7 @@ impl Rows<'_> {
 
     fn order(&self, request: Request, connections: u32) -> Order {
         let length = Duration::from_millis(self.bench.plan.round_ms);
-        Order { status: request.taken_status(), request: Arc::new(request), connections, length }
+        Order { status: request.taken_status(), request: Arc::new(request), connections, length, trust: None }
     }
 
     /// Rounds of floor and gateway in turns.
@@ -166,7 +202,7 @@ impl Rows<'_> {
     async fn at_floor(&self, order: &Order) -> anyhow::Result<f64> {
         let (clock, pid) = (self.bench.clock, self.floor.pid());
         let (before_us, mut done) = (clock.spent_us(pid)?, Done::default());
-        let order = Order { status: FLOOR_STATUS, ..order.clone() };
+        let order = Order { status: FLOOR_STATUS, trust: None, ..order.clone() };
         loop {
             done.add(over_http(self.floor.address(), &order).await?);
             let spent_us = clock.spent_us(pid)? - before_us;

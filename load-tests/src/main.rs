@@ -20,6 +20,7 @@ mod upsert;
 mod identity;
 mod load;
 mod telephony;
+mod tls;
 
 mod config;
 mod cores;

@@ -26,7 +26,7 @@ pub(crate) async fn node(bench: Bench<'_>) -> anyhow::Result<Figure> {
     let peer = Peer::start(bench).await?;
     let request = Arc::new(Request::Json(Numbers::default()));
     let (connections, length) = (bench.plan.connections, Duration::from_millis(bench.plan.round_ms));
-    let order = Order { status: request.taken_status(), request, connections, length };
+    let order = Order { status: request.taken_status(), request, connections, length, trust: None };
     over_http(peer.address, &order).await.context("the peer's first requests, which it compiles by")?;
     let (mut all, mut ratios) = (Done::default(), Vec::new());
     for number in 1..=bench.plan.rounds {

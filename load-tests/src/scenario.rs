@@ -188,7 +188,13 @@ impl Run<'_> {
     }
 
     fn order(&self, request: &Arc<Request>, status: u16, length: Duration) -> Order {
-        Order { request: Arc::clone(request), status, connections: self.bench.plan.connections, length }
+        Order {
+            request: Arc::clone(request),
+            status,
+            connections: self.bench.plan.connections,
+            length,
+            trust: None,
+        }
     }
 
     /// Until the spool is empty: delivery is a part of the job.
@@ -217,7 +223,7 @@ impl Run<'_> {
                 over_http(self.system.http, &order).await
             }
             Ask::Stream(numbers) => {
-                over_grpc(&self.system.grpc_url, numbers, Bound { length, items: u64::MAX }).await
+                over_grpc(&self.system.grpc, numbers, Bound { length, items: u64::MAX }).await
             }
         }
     }

@@ -22,6 +22,7 @@ use crate::{
     process::{DEADLINE, LOOK_EVERY, Launch, Process},
     redis::Redis,
     scenario::MEASURABLE_US,
+    tls::Trust,
 };
 
 /// One of so many answers may be refused because the gateway has as much as it can do in time.
@@ -32,10 +33,13 @@ const REFUSED_AT_MOST: u64 = 50;
 pub(crate) struct System {
     pub(crate) redis: Redis,
     pub(crate) http: SocketAddr,
-    pub(crate) grpc_url: String,
+    pub(crate) grpc: Endpoint,
+    /// Whom its load trusts, where it speaks TLS.
+    pub(crate) trust: Option<Trust>,
     store: Process,
     store_url: String,
     store_is_frozen: bool,
+    redis_is_dead: bool,
     gateway: Process,
     gateway_launch: Launch,
     admin: SocketAddr,
@@ -51,12 +55,14 @@ pub(crate) struct Shape {
     pub(crate) surveys: u32,
     /// Brands beside the sample's, with secrets of their own.
     pub(crate) brands: u32,
+    /// Both listeners speak TLS.
+    pub(crate) tls: bool,
 }
 
 impl Shape {
     /// The sample's configuration.
     pub(crate) const fn sample(plan: &Plan) -> Self {
-        Self { answers_per_day: plan.answers_per_day, surveys: 0, brands: 0 }
+        Self { answers_per_day: plan.answers_per_day, surveys: 0, brands: 0, tls: false }
     }
 }
 
@@ -105,6 +111,7 @@ impl System {
         )?;
         config.add_surveys(shape.surveys)?;
         config.add_brands(shape.brands)?;
+        let trust = if shape.tls { Some(Trust::install(&config)?) } else { None };
         let redis = Redis::start(&dir, &cores.others).await?;
         let (config, data) = (config.path().display().to_string(), dir.join("data").display().to_string());
         let common = ["serve", "--config", &config, "--admin", "127.0.0.1:0"];
@@ -120,15 +127,17 @@ impl System {
         let gateway_launch = Launch::on(&plan.voxgate, &arguments, &cores.server, dir.join("gateway.log"));
         let mut gateway = gateway_launch.start()?;
         let http = gateway.listening("http").await?;
-        let grpc_url = format!("http://{}", gateway.listening("grpc").await?);
+        let grpc = grpc(gateway.listening("grpc").await?, trust.as_ref())?;
         let admin = gateway.listening("admin").await?;
         Ok(Self {
             redis,
             http,
-            grpc_url,
+            grpc,
+            trust,
             store,
             store_url,
             store_is_frozen: false,
+            redis_is_dead: false,
             gateway,
             gateway_launch,
             admin,
@@ -140,7 +149,7 @@ impl System {
     pub(crate) fn spent(&self, clock: CpuClock) -> anyhow::Result<Spent> {
         Ok(Spent {
             gateway_us: clock.spent_us(self.gateway.pid())?,
-            redis_us: clock.spent_us(self.redis.pid())?,
+            redis_us: if self.redis_is_dead { 0.0 } else { clock.spent_us(self.redis.pid())? },
             store_us: clock.spent_us(self.store.pid())?,
         })
     }
@@ -177,6 +186,7 @@ impl System {
 
     /// SIGKILL to Redis.
     pub(crate) fn kill_redis(&mut self) {
+        self.redis_is_dead = true;
         self.redis.kill();
     }
 
@@ -201,7 +211,7 @@ impl System {
         }
         let took = started.elapsed();
         self.http = self.gateway.listening("http").await?;
-        self.grpc_url = format!("http://{}", self.gateway.listening("grpc").await?);
+        self.grpc = grpc(self.gateway.listening("grpc").await?, self.trust.as_ref())?;
         Ok(took)
     }
 
@@ -260,6 +270,13 @@ impl System {
         let summary = StoreServiceClient::new(channel).summarize(request).await?.into_inner();
         Ok(summary.rows.iter().filter(|row| row.question == "recommend").map(|row| row.n).sum())
     }
+}
+
+fn grpc(address: SocketAddr, trust: Option<&Trust>) -> anyhow::Result<Endpoint> {
+    Ok(match trust {
+        None => Endpoint::from_shared(format!("http://{address}"))?,
+        Some(trust) => Endpoint::from_shared(format!("https://{address}"))?.tls_config(trust.of_grpc())?,
+    })
 }
 
 async fn books(admin: &mut Connection) -> anyhow::Result<Books> {

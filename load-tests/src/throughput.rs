@@ -36,7 +36,8 @@ impl Target {
 
     async fn load(&self, connections: u32, length: Duration) -> anyhow::Result<Done> {
         let request = Arc::clone(&self.request);
-        over_http(self.address, &Order { request, status: self.status, connections, length }).await
+        over_http(self.address, &Order { request, status: self.status, connections, length, trust: None })
+            .await
     }
 
     /// Looks for the number of connections at which it takes most.

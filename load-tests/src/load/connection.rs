@@ -7,6 +7,10 @@ use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
 };
+use tokio_rustls::client::TlsStream;
+use tokio_util::either::Either;
+
+use crate::tls::Trust;
 
 /// Fields of a reply's head at the most.
 const FIELDS: usize = 32;
@@ -16,7 +20,7 @@ const REPLY_BYTES: usize = 4 << 20;
 /// An open connection.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    stream: TcpStream,
+    stream: Either<TcpStream, Box<TlsStream<TcpStream>>>,
     read: Vec<u8>,
 }
 
@@ -53,18 +57,32 @@ impl Connection {
         let stream =
             TcpStream::connect(address).await.with_context(|| format!("{address} does not accept"))?;
         stream.set_nodelay(true)?;
+        Ok(Self { stream: Either::Left(stream), read: Vec::with_capacity(8192) })
+    }
+
+    /// Over TLS where there is somebody to trust.
+    pub(crate) async fn open_with(address: SocketAddr, trust: Option<&Trust>) -> anyhow::Result<Self> {
+        let Some(trust) = trust else { return Self::open(address).await };
+        let stream = Either::Right(Box::new(trust.connect(address).await?));
         Ok(Self { stream, read: Vec::with_capacity(8192) })
     }
 
     /// Whether it is open and nothing lies in it: the server may have closed it, or have said so, since it was used.
     pub(crate) fn is_idle(&self) -> bool {
-        let mut byte = [0];
-        matches!(self.stream.try_read(&mut byte), Err(error) if error.kind() == std::io::ErrorKind::WouldBlock)
+        let (mut byte, stream) = (
+            [0],
+            match &self.stream {
+                Either::Left(stream) => stream,
+                Either::Right(stream) => stream.get_ref().0,
+            },
+        );
+        matches!(stream.try_read(&mut byte), Err(error) if error.kind() == std::io::ErrorKind::WouldBlock)
     }
 
     /// Sends a request and reads the reply whole.
     pub(crate) async fn exchange(&mut self, request: &[u8]) -> anyhow::Result<Reply<'_>> {
         self.stream.write_all(request).await?;
+        self.stream.flush().await?;
         self.read.clear();
         let Head { status, says_when, is_last, head_bytes, body_bytes } = loop {
             self.read_more().await?;

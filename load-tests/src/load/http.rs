@@ -10,7 +10,7 @@ use anyhow::bail;
 use tokio::task::JoinSet;
 
 use super::{Connection, Done};
-use crate::identity::Request;
+use crate::{identity::Request, tls::Trust};
 
 /// What is asked of a server.
 #[derive(Clone, Debug)]
@@ -21,13 +21,15 @@ pub(crate) struct Order {
     /// Connections at once.
     pub(crate) connections: u32,
     pub(crate) length: Duration,
+    /// Over TLS.
+    pub(crate) trust: Option<Trust>,
 }
 
 /// Loads a server for so long, or until there is nothing left to ask.
 pub(crate) async fn over_http(address: SocketAddr, order: &Order) -> anyhow::Result<Done> {
     let mut connections = Vec::new();
     for _ in 0..order.connections {
-        connections.push(Connection::open(address).await?);
+        connections.push(Connection::open_with(address, order.trust.as_ref()).await?);
     }
     let started = Instant::now();
     let mut loops = JoinSet::new();

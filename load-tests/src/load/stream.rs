@@ -24,9 +24,9 @@ pub(crate) struct Bound {
     pub(crate) items: u64,
 }
 
-/// Loads the collector at a `http://` URL up to a bound; every result must be a receipt.
-pub(crate) async fn over_grpc(url: &str, numbers: &Numbers, bound: Bound) -> anyhow::Result<Done> {
-    let channel = Endpoint::from_shared(url.to_owned())?.connect().await.context("gRPC does not accept")?;
+/// Loads the collector up to a bound; every result must be a receipt.
+pub(crate) async fn over_grpc(endpoint: &Endpoint, numbers: &Numbers, bound: Bound) -> anyhow::Result<Done> {
+    let channel = endpoint.connect().await.context("gRPC does not accept")?;
     let (send, receive) = mpsc::channel(IN_FLIGHT);
     let mut request = tonic::Request::new(ReceiverStream::new(receive));
     request.metadata_mut().insert("authorization", format!("Bearer {API_KEY}").parse()?);
