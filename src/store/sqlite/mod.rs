@@ -3,6 +3,7 @@
 mod append;
 mod decide;
 mod erase;
+mod events;
 mod open;
 mod read;
 mod respond;
