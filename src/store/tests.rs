@@ -6,6 +6,7 @@ mod held;
 mod lists;
 mod summaries;
 mod touches;
+mod verdicts;
 
 use std::net::SocketAddr;
 
