@@ -43,7 +43,18 @@ pub mod store {
                     .field("survey", &self.survey)
                     .field("brand", &self.brand)
                     .field("answers", &self.answers.len())
+                    .field("event", &self.event)
                     .finish_non_exhaustive()
+            }
+        }
+
+        /// Names nobody.
+        impl std::fmt::Debug for record::Event {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                match self {
+                    Self::Touched(touched) => touched.fmt(f),
+                    Self::OptedOut(opted_out) => opted_out.fmt(f),
+                }
             }
         }
     }

@@ -10,6 +10,7 @@ pub(crate) mod claim;
 pub(crate) mod limit;
 
 mod append;
+mod event;
 mod identify;
 mod order;
 mod record;
@@ -35,6 +36,7 @@ use tokio::{sync::Semaphore, time::Instant};
 use self::{
     append::Pending,
     claim::{Ask, Claims, Idempotency, Verdict},
+    event::Touches,
     identify::{Identified, identify},
     limit::{Limiter, Scope},
     order::Order,
@@ -45,8 +47,10 @@ use crate::{
     clock::Clock,
     config::settings,
     outcome::{InFlight, Ledger, Outcome, Problem, QuotaStatus, Reason, Receipt, Refusal, ResponseId},
+    proto::store::v1 as wire,
     spool::Spool,
     survey::{Channel, Confidence},
+    verdict,
 };
 
 /// A double is spooled again until its claim was written so often.
@@ -68,6 +72,7 @@ pub struct Intake {
     ledger: Arc<Ledger>,
     clock: Clock,
     order: Order,
+    touches: Touches,
     places: Semaphore,
     in_flight: usize,
 }
@@ -92,6 +97,7 @@ impl Intake {
             ledger: Arc::default(),
             clock,
             order: Order::default(),
+            touches: Touches::default(),
             places: Semaphore::new(settings.limits.in_flight),
             in_flight: settings.limits.in_flight,
         }
@@ -336,6 +342,7 @@ fn strict_key(
         survey_version: 0,
         edit_window_us: 0,
         hold: String::new(),
+        signals: None,
         ..record.clone()
     };
     let [a, b, c, d, e, f, g, h, ..] = identity_key.hash(&[b"payload", &said.encode_to_vec()]);
@@ -365,8 +372,12 @@ fn ask<'a>(validated: &Validated, answers: &'a [claim::ClaimedAnswer]) -> Ask<'a
         stamp: identified.stamp,
         edit_window: identified.survey.edit_window,
         answers,
-        confidence: Confidence::Confirmed,
+        confidence: match verdict::by_itself(identified.submission.signals.as_ref()) {
+            wire::Confidence::Confirmed => Confidence::Confirmed,
+            _ => Confidence::Provisional,
+        },
         spooled_again: SPOOLED_AGAIN,
+        is_evidence: identified.submission.signals.is_some(),
     }
 }
 

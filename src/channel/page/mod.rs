@@ -14,7 +14,9 @@ mod language;
 mod note;
 mod place;
 mod reply;
+mod seal;
 mod sheet;
+pub(crate) mod signals;
 mod wait;
 mod words;
 

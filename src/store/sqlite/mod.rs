@@ -3,9 +3,11 @@
 mod append;
 mod decide;
 mod erase;
+mod events;
 mod open;
 mod read;
 mod respond;
+mod rule;
 mod tombstones;
 
 pub(crate) use self::open::OpenError;
@@ -45,6 +47,7 @@ struct State {
     /// No tombstone refuses what was received at or after this.
     latest_tombstone_us: i64,
     any_gone: bool,
+    any_ruling: bool,
 }
 
 impl State {
@@ -65,6 +68,7 @@ impl Ledger {
             last_changed: open::last_changed(&connection)?,
             latest_tombstone_us: open::latest_tombstone(&connection)?,
             any_gone: open::any_gone(&connection)?,
+            any_ruling: rule::any(&connection)?,
         };
         let beside = tombstones::path_beside(path);
         let tombstones = Tombstones::at(beside.clone());
@@ -125,6 +129,14 @@ impl Ledger {
         let waiting = decide::decide(&tx, &mut self.state, ids, decision)?;
         tx.commit()?;
         Ok(waiting)
+    }
+
+    /// Rules about who gave the answers of responses, all or none; returns how many were not ruled about so before.
+    pub(crate) fn rule(&mut self, ids: &[[u8; 16]], confirmed: bool) -> Result<u32, LedgerError> {
+        let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let new = rule::rule(&tx, &mut self.state, ids, confirmed)?;
+        tx.commit()?;
+        Ok(new)
     }
 
     /// Forgets a person.

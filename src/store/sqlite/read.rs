@@ -4,7 +4,7 @@ use prost::Message as _;
 use rusqlite::{OptionalExtension as _, Row, Transaction, types::Type};
 use uuid::Uuid;
 
-use super::respond;
+use super::{events, respond};
 use crate::{
     clock::Timestamp,
     proto::store::v1::{Erased, Held, Record, Response, WatchResponse, watch_response::Change},
@@ -29,6 +29,8 @@ pub(crate) struct ListFilter {
     pub(crate) survey: String,
     pub(crate) brand: String,
     pub(crate) interaction: String,
+    /// Only with a provisional answer.
+    pub(crate) provisional: bool,
     /// Only changed after this.
     pub(crate) after: i64,
     pub(crate) limit: usize,
@@ -57,23 +59,36 @@ pub(crate) fn responses(
     tx: &Transaction<'_>,
     filter: &ListFilter,
 ) -> rusqlite::Result<Page<(i64, Response)>> {
-    // Two statements, so that each has the plan of its index.
-    let sql = match filter.interaction.as_str() {
-        "" => {
+    // Statements of their own, so that each has the plan of its index.
+    let sql = match (filter.interaction.as_str(), filter.provisional) {
+        ("", true) => {
             "SELECT changed, body FROM responses
-             WHERE changed > ?1 AND ?4 = '' AND (?2 = '' OR survey = ?2) AND (?3 = '' OR brand = ?3)
+             WHERE provisional = 1 AND changed > ?1 AND ?4 = '' AND (?2 = '' OR survey = ?2)
+               AND (?3 = '' OR brand = ?3) AND ?6
+             ORDER BY changed LIMIT ?5"
+        }
+        ("", false) => {
+            "SELECT changed, body FROM responses
+             WHERE changed > ?1 AND ?4 = '' AND (?2 = '' OR survey = ?2) AND (?3 = '' OR brand = ?3) AND NOT ?6
              ORDER BY changed LIMIT ?5"
         }
         _ => {
             "SELECT changed, body FROM responses
              WHERE interaction = ?4 AND interaction <> '' AND changed > ?1
-               AND (?2 = '' OR survey = ?2) AND (?3 = '' OR brand = ?3)
+               AND (?2 = '' OR survey = ?2) AND (?3 = '' OR brand = ?3) AND (NOT ?6 OR provisional = 1)
              ORDER BY changed LIMIT ?5"
         }
     };
     let mut query = tx.prepare_cached(sql)?;
     let rows = query.query_map(
-        (filter.after, &filter.survey, &filter.brand, &filter.interaction, one_more(filter.limit)),
+        (
+            filter.after,
+            &filter.survey,
+            &filter.brand,
+            &filter.interaction,
+            one_more(filter.limit),
+            filter.provisional,
+        ),
         response,
     )?;
     fill(rows, filter.limit, |(_, response)| response.encoded_len())
@@ -125,6 +140,7 @@ pub(crate) fn changes(
     let mut all = changed_responses(tx, after, limit)?;
     all.extend(changed_held(tx, after, limit)?);
     all.extend(gone(tx, after, limit)?);
+    all.extend(happened(tx, after, limit)?);
     all.sort_unstable_by_key(|(changed, _)| *changed);
     let change = |(changed, change)| {
         let cursor = page::cursor(changed);
@@ -163,6 +179,21 @@ fn gone(tx: &Transaction<'_>, after: i64, limit: usize) -> rusqlite::Result<Vec<
             Ok((changed, Change::Erased(Erased { response_id: uuid(id), at })))
         })?
         .collect()
+}
+
+fn happened(tx: &Transaction<'_>, after: i64, limit: usize) -> rusqlite::Result<Vec<(i64, Change)>> {
+    let mut query = tx.prepare_cached(
+        "SELECT e.changed, e.response_id, r.body
+         FROM events e JOIN records r ON r.response_id = e.response_id AND r.hash = e.hash
+         WHERE e.changed > ?1 ORDER BY e.changed LIMIT ?2",
+    )?;
+    let mut rows = query.query((after, one_more(limit)))?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let record: Record = decode(row.get_ref(2)?.as_blob()?)?;
+        found.extend(events::change(&record, uuid(row.get(1)?)).map(|change| (row.get(0), change)));
+    }
+    found.into_iter().map(|(changed, change)| Ok((changed?, change))).collect()
 }
 
 /// Takes rows up to a count and to [`PAGE_BYTES`], at least one.
