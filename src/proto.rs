@@ -46,6 +46,20 @@ pub mod store {
                     .finish_non_exhaustive()
             }
         }
+
+        /// Whoever has a handle has the link.
+        impl std::fmt::Debug for Link {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_struct("Link").field("expires_at", &self.expires_at).finish_non_exhaustive()
+            }
+        }
+
+        /// Likewise.
+        impl std::fmt::Debug for GetLinkRequest {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("GetLinkRequest([redacted])")
+            }
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use tonic_types::{ErrorDetails, StatusExt as _};
 use uuid::Uuid;
 
 use super::{
-    Auth, IDENTITY_KEY_METADATA, RecordHash, Store, StoreError,
+    Auth, IDENTITY_KEY_METADATA, RecordHash, Store, StoreError, links,
     merge::Decision,
     page,
     record::{self, Checked},
@@ -22,9 +22,10 @@ use crate::{
     clock::Timestamp,
     proto::store::v1::{
         AppendRequest, AppendResponse, DiscardHeldRequest, DiscardHeldResponse, EraseRequest, EraseResponse,
-        GetResponseRequest, GetResponseResponse, HeldState, ListHeldRequest, ListHeldResponse,
-        ListResponsesRequest, ListResponsesResponse, Record, Refused, ReleaseHeldRequest,
-        ReleaseHeldResponse, SummarizeRequest, SummarizeResponse, WatchRequest,
+        GetLinkRequest, GetLinkResponse, GetResponseRequest, GetResponseResponse, HeldState, ListHeldRequest,
+        ListHeldResponse, ListResponsesRequest, ListResponsesResponse, PutLinksRequest, PutLinksResponse,
+        Record, Refused, ReleaseHeldRequest, ReleaseHeldResponse, SummarizeRequest, SummarizeResponse,
+        WatchRequest,
         store_service_server::{StoreService, StoreServiceServer},
     },
     windowed::windowed,
@@ -177,6 +178,25 @@ impl StoreService for Service {
         let erased = self.store.erase(erasure).await.map_err(status)?;
         Ok(Response::new(EraseResponse { responses: erased.responses, records: erased.records }))
     }
+
+    async fn put_links(
+        &self,
+        request: Request<PutLinksRequest>,
+    ) -> Result<Response<PutLinksResponse>, Status> {
+        let links = links::read(request.into_inner().links)?;
+        self.store.put_links(links).await.map_err(status)?;
+        Ok(Response::new(PutLinksResponse {}))
+    }
+
+    async fn get_link(&self, request: Request<GetLinkRequest>) -> Result<Response<GetLinkResponse>, Status> {
+        let handle = links::read_handle(request.into_inner().handle)?;
+        let now = self.store.clock().now();
+        let found = self.store.read(move |tx| sqlite::link(tx, &handle, now)).await.map_err(status)?;
+        match found {
+            Some(link) => Ok(Response::new(GetLinkResponse { link: Some(links::written(link)) })),
+            None => Err(Status::not_found("no link has this handle, or it is past its time")),
+        }
+    }
 }
 
 impl Service {
@@ -294,6 +314,8 @@ fn status(error: StoreError) -> Status {
         StoreError::Unavailable | StoreError::Stopped => Status::unavailable(message),
         StoreError::UnknownHeld(_) => Status::not_found(message),
         StoreError::Discarded(_) => Status::failed_precondition(message),
+        StoreError::LinkTaken => Status::already_exists(message),
+        StoreError::LinksFull(_) => Status::resource_exhausted(message),
         StoreError::IdentityKey { .. } => {
             let details = ErrorDetails::with_error_info("IDENTITY_KEY_MISMATCH", "voxgate", []);
             Status::with_error_details(tonic::Code::FailedPrecondition, message, details)

@@ -23,6 +23,7 @@ mod channel_grpc;
 mod channel_ivr_events;
 mod channel_json;
 mod channel_mail_tool;
+mod channel_short;
 mod channel_twilio;
 mod commands;
 mod dead_letters;

@@ -96,7 +96,9 @@ impl OpenedLink {
         let segments = page::segments(visit.path);
         let segments: Vec<_> = segments.iter().map(String::as_str).collect();
         match segments.as_slice() {
-            ["r", token, rest @ ..] if rest.len() <= 1 => {
+            ["r" | "R", segment, rest @ ..] if rest.len() <= 1 => {
+                // The form leads to the long link, so that sending needs nobody to say what the handle stands for.
+                let token = visit.token.unwrap_or(segment);
                 let invitation = by_token(context, token)?;
                 Ok(Self::new(invitation, page::relative(visit.path, token, rest.len()), rest))
             }

@@ -32,7 +32,7 @@ enum Route<'a> {
 impl<'a> Route<'a> {
     fn of(segments: &[&'a str]) -> Option<Self> {
         Some(match *segments {
-            ["r", _] | ["r", _, _] | ["m", _, _] | ["m", _, _, _] => Self::Link,
+            ["r" | "R", _] | ["r" | "R", _, _] | ["m", _, _] | ["m", _, _, _] => Self::Link,
             ["f", _, _] => Self::Form,
             ["ivr", "twilio", brand, survey] => Self::Twilio { brand, survey },
             ["v1", "ivr", "events"] => Self::IvrEvents,
@@ -106,7 +106,7 @@ enum Asker {
 impl Asker {
     fn of(request: &Request) -> Self {
         let path = request.parts.uri.path();
-        if ["/r/", "/m/", "/f/", "/u/"].iter().any(|prefix| path.starts_with(prefix)) {
+        if ["/r/", "/R/", "/m/", "/f/", "/u/"].iter().any(|prefix| path.starts_with(prefix)) {
             return Self::Person { head: Box::new(request.parts.clone()), source: request.source };
         }
         if path.starts_with("/ivr/") { Self::Caller } else { Self::Program { trace: request.trace.clone() } }

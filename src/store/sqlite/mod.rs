@@ -3,6 +3,7 @@
 mod append;
 mod decide;
 mod erase;
+mod links;
 mod open;
 mod read;
 mod respond;
@@ -11,6 +12,7 @@ mod tombstones;
 pub(crate) use self::open::OpenError;
 pub(crate) use self::{
     erase::{Erased, Erasure},
+    links::{LinkBounds, ShortLink, link},
     open::reader,
     read::{HeldFilter, ListFilter, changes, decode, get, held, held_by_ids, responses},
     respond::questions,
@@ -45,6 +47,8 @@ struct State {
     /// No tombstone refuses what was received at or after this.
     latest_tombstone_us: i64,
     any_gone: bool,
+    /// None: nobody has counted them since some went.
+    links: Option<u64>,
 }
 
 impl State {
@@ -65,6 +69,7 @@ impl Ledger {
             last_changed: open::last_changed(&connection)?,
             latest_tombstone_us: open::latest_tombstone(&connection)?,
             any_gone: open::any_gone(&connection)?,
+            links: None,
         };
         let beside = tombstones::path_beside(path);
         let tombstones = Tombstones::at(beside.clone());
@@ -137,6 +142,16 @@ impl Ledger {
         self.scrub = true;
         self.scrub_log();
         Ok(erased)
+    }
+
+    /// Keeps short links, all or none.
+    pub(crate) fn put_links(&mut self, links: &[ShortLink], bounds: LinkBounds) -> Result<(), LedgerError> {
+        let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let kept = links::put(&tx, &mut self.state, links, bounds)?;
+        tx.commit()?;
+        self.state.links = Some(kept);
+        self.scrub_log();
+        Ok(())
     }
 
     /// Compares a fingerprint with the file's; keeps the first one.

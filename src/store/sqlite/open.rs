@@ -13,8 +13,9 @@ use super::LedgerError;
 use crate::store::StoreError;
 
 /// The schema's version; older files are migrated at open, newer ones are not opened.
-const VERSION: i32 = 1;
+const VERSION: i32 = 2;
 const SCHEMA: &str = include_str!("schema.sql");
+const LINKS: &str = include_str!("links.sql");
 
 /// Why the store could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -129,13 +130,13 @@ fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
     if found > VERSION {
         return Err(OpenError::Newer { found });
     }
-    if found == 0 {
-        let tx = connection.transaction()?;
-        tx.execute_batch(SCHEMA)?;
-        tx.pragma_update(None, "user_version", VERSION)?;
-        tx.commit()?;
+    let steps = [SCHEMA, LINKS];
+    let tx = connection.transaction()?;
+    for step in steps.iter().skip(usize::try_from(found).unwrap_or(0)) {
+        tx.execute_batch(step)?;
     }
-    Ok(())
+    tx.pragma_update(None, "user_version", VERSION)?;
+    Ok(tx.commit()?)
 }
 
 pub(super) fn identity(connection: &Connection) -> rusqlite::Result<Option<String>> {
