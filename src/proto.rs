@@ -43,6 +43,7 @@ pub mod store {
                     .field("survey", &self.survey)
                     .field("brand", &self.brand)
                     .field("answers", &self.answers.len())
+                    .field("event", &self.event)
                     .finish_non_exhaustive()
             }
         }
@@ -58,6 +59,16 @@ pub mod store {
         impl std::fmt::Debug for GetLinkRequest {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str("GetLinkRequest([redacted])")
+            }
+        }
+
+        /// Names nobody.
+        impl std::fmt::Debug for record::Event {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                match self {
+                    Self::Touched(touched) => touched.fmt(f),
+                    Self::OptedOut(opted_out) => opted_out.fmt(f),
+                }
             }
         }
     }

@@ -212,6 +212,7 @@ fn limits(layers: &Layers<'_>) -> Limits {
             .and_then(|value| value.share())
             .unwrap_or_default(),
         held_per_hour: small(layers, "limits.held_per_hour", 0..=1_000_000_000),
+        touches_per_link: small(layers, "limits.touches_per_link", 1..=1_000_000_000),
         in_flight: count(layers, "limits.in_flight", 1..=1_000_000),
         queue_delay: time(layers, "limits.queue_delay", Duration::from_millis(1)..=Duration::from_mins(1)),
     }

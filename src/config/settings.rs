@@ -234,6 +234,8 @@ pub struct Limits {
     pub fallback_share: f64,
     /// Answers of people over a quota that are held, for each brand and source, an hour.
     pub held_per_hour: u32,
+    /// Touches of one link that are recorded, an hour.
+    pub touches_per_link: u32,
     /// Submissions worked on at once; more are refused as `busy`.
     pub in_flight: usize,
     /// What new work may wait for a core; beyond it programs are refused as `busy`.

@@ -10,6 +10,7 @@ pub(crate) mod claim;
 pub(crate) mod limit;
 
 mod append;
+mod event;
 mod identify;
 mod order;
 mod record;
@@ -35,6 +36,7 @@ use tokio::{sync::Semaphore, time::Instant};
 use self::{
     append::Pending,
     claim::{Ask, Claims, Idempotency, Verdict},
+    event::Touches,
     identify::{Identified, identify},
     limit::{Limiter, Scope},
     order::Order,
@@ -68,6 +70,7 @@ pub struct Intake {
     ledger: Arc<Ledger>,
     clock: Clock,
     order: Order,
+    touches: Touches,
     places: Semaphore,
     in_flight: usize,
 }
@@ -92,6 +95,7 @@ impl Intake {
             ledger: Arc::default(),
             clock,
             order: Order::default(),
+            touches: Touches::default(),
             places: Semaphore::new(settings.limits.in_flight),
             in_flight: settings.limits.in_flight,
         }
@@ -336,6 +340,7 @@ fn strict_key(
         survey_version: 0,
         edit_window_us: 0,
         hold: String::new(),
+        signals: None,
         ..record.clone()
     };
     let [a, b, c, d, e, f, g, h, ..] = identity_key.hash(&[b"payload", &said.encode_to_vec()]);

@@ -6,6 +6,7 @@ mod held;
 mod links;
 mod lists;
 mod summaries;
+mod touches;
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -22,7 +23,7 @@ use crate::{
     command::store_access::StoreAccess,
     proto::store::v1::{
         Answer, AppendRequest, AppendResponse, Channel, Claim, Confidence, Identity, Kind,
-        ListResponsesRequest, Record, Response, Subject, answer::Value,
+        ListResponsesRequest, Record, Response, Subject, Touched, answer::Value, record::Event,
     },
     tls::ClientTls,
 };
@@ -194,6 +195,27 @@ pub(crate) fn record() -> Record {
         claim: Claim::Verified as i32,
         confidence: Confidence::Confirmed as i32,
         hold: String::new(),
+        signals: None,
+        event: None,
+    }
+}
+
+/// A link that was opened with a score in it, as a gateway records it.
+pub(crate) fn touch(response: u8, score: i32) -> Record {
+    Record {
+        response_id: vec![response; 16].into(),
+        interaction: String::new(),
+        respondent_ref: String::new(),
+        subject: None,
+        locale: String::new(),
+        country: String::new(),
+        edit_window_us: 0,
+        answers: Vec::new(),
+        attributes: [].into(),
+        claim: Claim::Unspecified as i32,
+        confidence: Confidence::Unspecified as i32,
+        event: Some(Event::Touched(Touched { question: "recommend".into(), score, head: false })),
+        ..record()
     }
 }
 
@@ -242,9 +264,9 @@ fn a_file_of_a_newer_voxgate_or_another_identity_key_is_not_opened() {
     drop(Store::open(&path, Clock::manual(NOW), "", LINKS).unwrap());
     let other = Store::open(&path, Clock::manual(NOW), "00112233445566bb", LINKS).unwrap_err();
     assert!(matches!(other, OpenError::IdentityKey { .. }), "{other}");
-    rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 3).unwrap();
+    rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 4).unwrap();
     let newer = Store::open(&path, Clock::manual(NOW), "", LINKS).unwrap_err();
-    assert!(matches!(newer, OpenError::Newer { found: 3 }), "{newer}");
+    assert!(matches!(newer, OpenError::Newer { found: 4 }), "{newer}");
 }
 
 #[tokio::test]

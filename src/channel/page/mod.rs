@@ -15,6 +15,7 @@ mod note;
 mod place;
 mod reply;
 mod sheet;
+pub(crate) mod signals;
 mod wait;
 mod words;
 

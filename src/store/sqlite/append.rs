@@ -4,7 +4,12 @@ use std::collections::BTreeMap;
 
 use rusqlite::{OptionalExtension as _, Transaction};
 
-use super::{State, respond, tombstones::Name};
+use super::{
+    State,
+    events::{self, Room},
+    respond,
+    tombstones::Name,
+};
 use crate::{
     proto::store::v1::Record,
     store::{
@@ -39,15 +44,26 @@ fn append_to_response(
     records: Vec<Checked>,
 ) -> rusqlite::Result<()> {
     let mut entries = entries(tx, id)?;
-    let stored = entries.len();
+    let (stored, mut is_new) = (entries.len(), false);
     for checked in records {
         if entries.iter().any(|entry| entry.hash == checked.hash) {
             continue;
         }
+        match events::room(&entries, &checked) {
+            Room::Free => {}
+            Room::Instead(hash) => {
+                for gone in entries.extract_if(.., |entry| entry.hash == hash) {
+                    delete(tx, id, &gone)?;
+                }
+            }
+            Room::None => continue,
+        }
         insert(tx, &checked)?;
+        events::announce(tx, state, &checked)?;
         entries.push(Entry { hash: checked.hash, record: checked.record, decision: Decision::None });
+        is_new = true;
     }
-    if entries.len() == stored {
+    if !is_new {
         return Ok(());
     }
     match stored {
@@ -67,6 +83,14 @@ fn insert(tx: &Transaction<'_>, checked: &Checked) -> rusqlite::Result<()> {
             .execute((key, checked.response_id))?;
     }
     Ok(())
+}
+
+/// Takes a record out, and whatever is made of it alone.
+pub(super) fn delete(tx: &Transaction<'_>, id: [u8; 16], entry: &Entry) -> rusqlite::Result<()> {
+    tx.prepare_cached("DELETE FROM records WHERE response_id = ?1 AND hash = ?2")?
+        .execute((id, entry.hash.0))?;
+    tx.prepare_cached("DELETE FROM held WHERE hash = ?1")?.execute([entry.hash.0])?;
+    events::forget(tx, entry)
 }
 
 /// The keyed hash of the person who gave it; none when nobody knows who did.

@@ -3,6 +3,7 @@
 mod append;
 mod decide;
 mod erase;
+mod events;
 mod links;
 mod open;
 mod read;

@@ -12,10 +12,11 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 use super::LedgerError;
 use crate::store::StoreError;
 
-/// The schema's version; older files are migrated at open, newer ones are not opened.
-const VERSION: i32 = 2;
-const SCHEMA: &str = include_str!("schema.sql");
-const LINKS: &str = include_str!("links.sql");
+/// What makes each version of the schema from the one before; older files are migrated at open, newer ones not opened.
+const MIGRATIONS: [&str; 3] =
+    [include_str!("schema.sql"), include_str!("schema_2_events.sql"), include_str!("schema_3_links.sql")];
+/// The schema's version.
+const VERSION: i32 = MIGRATIONS.len() as i32;
 
 /// Why the store could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -130,13 +131,15 @@ fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
     if found > VERSION {
         return Err(OpenError::Newer { found });
     }
-    let steps = [SCHEMA, LINKS];
     let tx = connection.transaction()?;
-    for step in steps.iter().skip(usize::try_from(found).unwrap_or(0)) {
-        tx.execute_batch(step)?;
+    for migration in MIGRATIONS.iter().skip(usize::try_from(found).unwrap_or(0)) {
+        tx.execute_batch(migration)?;
     }
-    tx.pragma_update(None, "user_version", VERSION)?;
-    Ok(tx.commit()?)
+    if found < VERSION {
+        tx.pragma_update(None, "user_version", VERSION)?;
+    }
+    tx.commit()?;
+    Ok(())
 }
 
 pub(super) fn identity(connection: &Connection) -> rusqlite::Result<Option<String>> {
@@ -147,7 +150,8 @@ pub(super) fn identity(connection: &Connection) -> rusqlite::Result<Option<Strin
 pub(super) fn last_changed(connection: &Connection) -> rusqlite::Result<i64> {
     let sql = "SELECT max(coalesce((SELECT max(changed) FROM responses), 0),
                           coalesce((SELECT max(changed) FROM held), 0),
-                          coalesce((SELECT max(changed) FROM gone), 0))";
+                          coalesce((SELECT max(changed) FROM gone), 0),
+                          coalesce((SELECT max(changed) FROM events), 0))";
     connection.query_row(sql, [], |row| row.get(0))
 }
 

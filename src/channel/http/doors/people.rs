@@ -29,7 +29,13 @@ pub(in crate::channel::http) async fn link_page(edge: &Edge, request: Request) -
     let visit = Visit { token: token.as_deref(), ..visit(&request.parts, request.source) };
     match email_link::OpenedLink::open(&context, &visit) {
         Ok(opened) => {
-            let known = edge.intake.known(opened.submission(&page::Fields::default())).await;
+            let mut submission = opened.submission(&page::Fields::default());
+            let touched = opened.touched(request.parts.method == Method::HEAD);
+            if let Some(touched) = touched.filter(|_| !page::signals::is_prefetch(visit.headers)) {
+                submission.signals = Some(page::signals::seen(visit.headers));
+                edge.intake.touch(submission.clone(), touched);
+            }
+            let known = edge.intake.known(submission).await;
             let known = known.map(|scores| Known { scores });
             email_link::get(&opened, &context, &visit, known.as_ref())
         }

@@ -1,4 +1,4 @@
--- Version 2: what short handles stand for. `made` and `kept_until` are microseconds since the Unix epoch.
+-- Version 3: what short handles stand for. `made` and `kept_until` are microseconds since the Unix epoch.
 CREATE TABLE links (
     handle     TEXT    NOT NULL PRIMARY KEY,
     token      TEXT    NOT NULL,
