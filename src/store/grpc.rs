@@ -22,10 +22,10 @@ use crate::{
     clock::Timestamp,
     proto::store::v1::{
         AppendRequest, AppendResponse, DiscardHeldRequest, DiscardHeldResponse, EraseRequest, EraseResponse,
-        GetLinkRequest, GetLinkResponse, GetResponseRequest, GetResponseResponse, HeldState, ListHeldRequest,
-        ListHeldResponse, ListResponsesRequest, ListResponsesResponse, PutLinksRequest, PutLinksResponse,
-        Record, Refused, ReleaseHeldRequest, ReleaseHeldResponse, SummarizeRequest, SummarizeResponse,
-        WatchRequest,
+        FindOptOutsRequest, FindOptOutsResponse, GetLinkRequest, GetLinkResponse, GetResponseRequest,
+        GetResponseResponse, HeldState, ListHeldRequest, ListHeldResponse, ListResponsesRequest,
+        ListResponsesResponse, PutLinksRequest, PutLinksResponse, Record, Refused, ReleaseHeldRequest,
+        ReleaseHeldResponse, SummarizeRequest, SummarizeResponse, WatchRequest,
         store_service_server::{StoreService, StoreServiceServer},
     },
     windowed::windowed,
@@ -188,6 +188,17 @@ impl StoreService for Service {
         Ok(Response::new(PutLinksResponse {}))
     }
 
+    async fn find_opt_outs(
+        &self,
+        request: Request<FindOptOutsRequest>,
+    ) -> Result<Response<FindOptOutsResponse>, Status> {
+        let FindOptOutsRequest { brand, respondent_keys } = request.into_inner();
+        let people = people(&respondent_keys)?;
+        let found = self.store.read(move |tx| sqlite::opt_outs(tx, &brand, &people)).await.map_err(status)?;
+        let respondent_keys = found.into_iter().map(|person| person.to_vec().into()).collect();
+        Ok(Response::new(FindOptOutsResponse { respondent_keys }))
+    }
+
     async fn get_link(&self, request: Request<GetLinkRequest>) -> Result<Response<GetLinkResponse>, Status> {
         let handle = links::read_handle(request.into_inner().handle)?;
         let now = self.store.clock().now();
@@ -297,6 +308,18 @@ fn held_ids(ids: &[String]) -> Result<Vec<RecordHash>, Status> {
     hashes.sort_unstable();
     hashes.dedup();
     Ok(hashes)
+}
+
+fn people(keys: &[bytes::Bytes]) -> Result<Vec<[u8; 16]>, Status> {
+    if keys.is_empty() || keys.len() > IDS {
+        return Err(Status::invalid_argument(format!("name 1 to {IDS} respondent_keys")));
+    }
+    let key = |key: &bytes::Bytes| {
+        key.as_ref()
+            .try_into()
+            .map_err(|_| Status::invalid_argument("respondent_keys must have 16 bytes each"))
+    };
+    keys.iter().map(key).collect()
 }
 
 fn check_fingerprint(fingerprint: &str) -> Result<(), Status> {

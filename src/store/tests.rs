@@ -5,6 +5,7 @@ mod feed;
 mod held;
 mod links;
 mod lists;
+mod opt_outs;
 mod summaries;
 mod touches;
 
@@ -264,9 +265,9 @@ fn a_file_of_a_newer_voxgate_or_another_identity_key_is_not_opened() {
     drop(Store::open(&path, Clock::manual(NOW), "", LINKS).unwrap());
     let other = Store::open(&path, Clock::manual(NOW), "00112233445566bb", LINKS).unwrap_err();
     assert!(matches!(other, OpenError::IdentityKey { .. }), "{other}");
-    rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 4).unwrap();
+    rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 5).unwrap();
     let newer = Store::open(&path, Clock::manual(NOW), "", LINKS).unwrap_err();
-    assert!(matches!(newer, OpenError::Newer { found: 4 }), "{newer}");
+    assert!(matches!(newer, OpenError::Newer { found: 5 }), "{newer}");
 }
 
 #[tokio::test]

@@ -67,6 +67,13 @@ impl server::StoreService for Picky {
         not_here()
     }
 
+    async fn find_opt_outs(
+        &self,
+        _: Request<proto::FindOptOutsRequest>,
+    ) -> Unary<proto::FindOptOutsResponse> {
+        not_here()
+    }
+
     async fn get_link(&self, _: Request<proto::GetLinkRequest>) -> Unary<proto::GetLinkResponse> {
         not_here()
     }

@@ -6,6 +6,7 @@ mod erase;
 mod events;
 mod links;
 mod open;
+mod opt_outs;
 mod read;
 mod respond;
 mod tombstones;
@@ -15,6 +16,7 @@ pub(crate) use self::{
     erase::{Erased, Erasure},
     links::{LinkBounds, ShortLink, link},
     open::reader,
+    opt_outs::opt_outs,
     read::{HeldFilter, ListFilter, changes, decode, get, held, held_by_ids, responses},
     respond::questions,
 };
