@@ -108,6 +108,7 @@ fn a_link_shows_neither_its_token_nor_its_person() {
         opt_out_url: PERSON.to_owned(),
         expires_at: None,
         person: None,
+        brand: PERSON.to_owned(),
         base: PERSON.to_owned(),
     };
     assert_hides(&made);

@@ -10,7 +10,7 @@ use super::{Bound, Conflicts, EdgeParts};
 use crate::{
     admin::{AdminEdge, Certificates, Readiness},
     catalog::{Catalog, Contact},
-    channel::{Edge, grpc::Collector, link::ShortLinks},
+    channel::{Edge, grpc::Collector, link::ShortLinks, opt_out::OptOuts},
     clock::Clock,
     config::{Settings, settings},
     forward::{DeadLetters, Forward, StoreAddress},
@@ -90,9 +90,16 @@ pub(super) async fn edge(
         readiness,
         clock: clock.clone(),
     };
-    let short_links = Arc::new(ShortLinks::new(line, settings.links, clock.clone()));
-    let edge =
-        Edge { settings: Arc::clone(settings), catalog: Arc::clone(catalog), intake, short_links, clock };
+    let short_links = Arc::new(ShortLinks::new(Arc::clone(&line), settings.links, clock.clone()));
+    let opt_outs = Arc::new(OptOuts::new(line, settings.links, clock.clone()));
+    let edge = Edge {
+        settings: Arc::clone(settings),
+        catalog: Arc::clone(catalog),
+        intake,
+        short_links,
+        opt_outs,
+        clock,
+    };
     let (grpc, http) = doors(settings, edge, certificates).await?;
     let conflicts = Conflicts { claims, forward: forwarded };
     Ok((EdgeParts { http, grpc, spool, forward, conflicts }, admin))

@@ -41,6 +41,8 @@ const WATCHERS: usize = 64;
 const SUMMARIES: usize = 2;
 /// Ids in one decision or list.
 const IDS: usize = 1_000;
+/// People in one question about opt-outs.
+pub(crate) const PEOPLE: usize = IDS;
 /// How far the time of an erasure may lie ahead.
 const ERASE_AHEAD_S: i64 = 300;
 

@@ -28,6 +28,7 @@ mod writer;
 pub(crate) use self::{
     auth::Auth,
     client::{Client, ConnectError, IDENTITY_KEY_METADATA, connect, endpoint},
+    grpc::PEOPLE,
     hash::RecordHash,
     line::{AskError, StoreLine},
     links::LINKS,

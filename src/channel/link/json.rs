@@ -69,6 +69,8 @@ pub(crate) struct MadeLink {
     pub(crate) is_short: bool,
     /// Under which the store keeps it.
     pub(crate) handle: Option<Handle>,
+    /// Whether its person wants no more invitations; none when the store could not be asked.
+    pub(crate) opted_out: Option<bool>,
 }
 
 impl MadeLinks {
@@ -121,7 +123,7 @@ impl Maker<'_> {
         }
         let mut problems = fields.problems;
         match order.make(self.catalog, self.identity_key, self.now, at) {
-            Ok(link) if problems.is_empty() => Ok(MadeLink { link, is_short, handle: None }),
+            Ok(link) if problems.is_empty() => Ok(MadeLink { link, is_short, handle: None, opted_out: None }),
             Ok(_) => Err(problems),
             Err(found) => {
                 // A field of the wrong type is told once, as that, and not as missing too.
@@ -149,6 +151,7 @@ fn reply(made: &MadeLink) -> Value {
         "score_urls": score_urls.collect::<Map<_, _>>(),
         "opt_out_url": link.opt_out_url,
         "expires_at": link.expires_at.map(|at| at.to_string()),
+        "opted_out": made.opted_out,
     });
     if let (Some(handle), Some(fields)) = (made.handle, reply.as_object_mut()) {
         let (short_url, code_url) = link.short_urls(handle);

@@ -74,6 +74,8 @@ pub(crate) struct Link {
     pub expires_at: Option<Timestamp>,
     /// Whom it asks.
     pub person: Option<RespondentKey>,
+    /// Id of the brand.
+    pub brand: String,
     /// What its addresses begin with.
     pub base: String,
 }
@@ -225,7 +227,16 @@ impl Link {
             .map(|score| (score, format!("{url}/{score}")))
             .collect();
         let opt_out_url = format!("{base}/u/{token}");
-        Self { opt_out_url, url, score_urls, expires_at, person, base: base.clone(), token }
+        Self {
+            opt_out_url,
+            url,
+            score_urls,
+            expires_at,
+            person,
+            brand: brand.id.clone(),
+            base: base.clone(),
+            token,
+        }
     }
 
     /// The address of the link under a handle, and the same in capitals for a code.

@@ -42,6 +42,7 @@ pub(crate) use self::{
     note::refused,
     sheet::{Known, Sheet},
 };
+pub(crate) use self::{frame::Frame, reply::page as reply_page};
 pub(crate) use self::{
     invitation::form_key,
     place::{preselected, relative, score_of, segments},

@@ -7,7 +7,7 @@ use super::{Context, Fields, Framing, Visit, Words, frame::Frame, language, repl
 use crate::{
     catalog::Brand,
     channel::Reply,
-    outcome::{Reason, Refusal},
+    outcome::{Outcome, Reason, Refusal},
 };
 
 #[derive(Template)]
@@ -50,8 +50,8 @@ pub(crate) fn page(mut frame: Frame, reason: Reason, framing: &Framing) -> Reply
         | Reason::UnknownSurvey
         | Reason::Invalid
         | Reason::BadReference => (words.broken_title, words.broken_text),
-        Reason::StoreUnavailable => (words.wait_title, words.away_text),
         Reason::SurveyClosed | Reason::ChannelClosed => (words.closed_title, words.closed_text),
+        reason if reason.outcome() == Outcome::Limited => (words.wait_title, words.away_text),
         _ => (words.fault_title, words.fault_text),
     };
     frame.title = title.to_owned();

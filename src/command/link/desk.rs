@@ -1,11 +1,15 @@
 //! What `voxgate link` asks of the store.
 
-use std::time::Duration;
+use std::{cell::Cell, collections::BTreeSet, time::Duration};
 
 use tokio::runtime::Runtime;
 
 use crate::{
-    channel::link::{Handle, Link},
+    catalog::RespondentKey,
+    channel::{
+        link::{Handle, Link},
+        opt_out,
+    },
     clock::Timestamp,
     command::store_access::{StoreAccess, StoreFailure},
     proto::store::v1::PutLinksRequest,
@@ -19,6 +23,8 @@ pub(super) struct Desk {
     runtime: Runtime,
     store: StoreLine,
     timeout: Duration,
+    /// Why it did not say who is out; then it is not asked again for each of a million rows.
+    is_away: Cell<bool>,
 }
 
 impl Desk {
@@ -26,7 +32,12 @@ impl Desk {
     pub(super) fn new(access: StoreAccess, timeout: Duration) -> std::io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let StoreAccess { url, key, tls } = access;
-        Ok(Self { runtime, store: StoreLine::new(url, key, LiveClientTls::new(tls)), timeout })
+        Ok(Self {
+            runtime,
+            store: StoreLine::new(url, key, LiveClientTls::new(tls)),
+            timeout,
+            is_away: Cell::new(false),
+        })
     }
 
     /// Has the store keep links, and gives their handles in the same order.
@@ -43,6 +54,20 @@ impl Desk {
             self.runtime.block_on(self.store.ask(self.timeout, put)).map_err(failure)?;
         }
         Ok(handles)
+    }
+
+    /// Which of some people want no more invitations of a brand; none when the store does not say.
+    pub(super) fn out_among(
+        &self,
+        brand: &str,
+        people: &BTreeSet<RespondentKey>,
+    ) -> Option<BTreeSet<RespondentKey>> {
+        if self.is_away.get() {
+            return None;
+        }
+        let found = self.runtime.block_on(opt_out::find(&self.store, self.timeout, brand, people));
+        self.is_away.set(found.is_err());
+        found.ok()
     }
 }
 

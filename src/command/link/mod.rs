@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context as _, bail};
 use clap::Args;
 
-use self::desk::Desk;
+use self::{desk::Desk, mailing::Asked};
 use super::{
     ConfigDir, ask_store,
     store_access::{StoreAccess, StoreArgs},
@@ -64,7 +64,7 @@ pub(super) struct LinkArgs {
     /// Make a link for each row of this file; columns are named as the flags, others are passed through
     #[arg(long, value_name = "IN", requires = "out")]
     csv: Option<PathBuf>,
-    /// Where the rows go, with token, url, opt_out_url and error added, and with --short short_url and qr_url
+    /// Where the rows go, with token, url, opt_out_url, error and opted_out added, and with --short short_url and qr_url
     #[arg(long, value_name = "OUT", requires = "csv")]
     out: Option<PathBuf>,
     /// Make a short link too, for text messages; the store keeps it, so it must be running
@@ -117,8 +117,8 @@ fn make(args: &LinkArgs, maker: &LinkMaker<'_>, desk: &Desk, out: &mut impl Writ
     let order = args.order()?;
     match (&args.csv, &args.out) {
         (Some(input), Some(output)) => {
-            let desk = args.short.then_some(desk);
-            let summary = mailing::run(maker, desk, &order, input, output)?;
+            let asked = Asked { desk, is_short: args.short };
+            let summary = mailing::run(maker, Some(asked), &order, input, output)?;
             writeln!(io::stderr().lock(), "{summary}: {}", output.display())?;
         }
         _ => one(args, &maker.make(&order).map_err(anyhow::Error::msg)?, maker.now, desk, out)?,
@@ -138,7 +138,18 @@ fn one(
     if let (Some((_, code_url)), Some(path)) = (&short, &args.qr) {
         code::write(&code::draw(code_url)?, path)?;
     }
-    Ok(print(link, short.as_ref(), out)?)
+    print(link, short.as_ref(), out)?;
+    Ok(tell_whether_out(link, desk)?)
+}
+
+fn tell_whether_out(link: &Link, desk: &Desk) -> io::Result<()> {
+    let Some(person) = link.person else { return Ok(()) };
+    let told = match desk.out_among(&link.brand, &[person].into()) {
+        Some(out) if out.contains(&person) => "yes: this person wants no more invitations, do not send it",
+        Some(_) => "no",
+        None => "not known: the store cannot be asked now, start it or name it with --store",
+    };
+    writeln!(io::stderr().lock(), "opted out  {told}")
 }
 
 fn print(link: &Link, short: Option<&(String, String)>, out: &mut impl Write) -> io::Result<()> {

@@ -28,7 +28,10 @@ pub(in crate::channel::http) async fn link_page(edge: &Edge, request: Request) -
     };
     let visit = Visit { token: token.as_deref(), ..visit(&request.parts, request.source) };
     match email_link::OpenedLink::open(&context, &visit) {
-        Ok(opened) => {
+        Ok(mut opened) => {
+            if let Some((brand, person)) = opened.person() {
+                opened.is_out = edge.opt_outs.is_out(brand, person).await;
+            }
             let mut submission = opened.submission(&page::Fields::default());
             let touched = opened.touched(request.parts.method == Method::HEAD);
             if let Some(touched) = touched.filter(|_| !page::signals::is_prefetch(visit.headers)) {
