@@ -48,6 +48,20 @@ pub mod store {
             }
         }
 
+        /// Whoever has a handle has the link.
+        impl std::fmt::Debug for Link {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_struct("Link").field("expires_at", &self.expires_at).finish_non_exhaustive()
+            }
+        }
+
+        /// Likewise.
+        impl std::fmt::Debug for GetLinkRequest {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("GetLinkRequest([redacted])")
+            }
+        }
+
         /// Names nobody.
         impl std::fmt::Debug for record::Event {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -13,6 +13,7 @@ pub(crate) mod ivr;
 pub(crate) mod json;
 pub(crate) mod link;
 pub(crate) mod openapi;
+pub(crate) mod opt_out;
 pub(crate) mod page;
 pub(crate) mod site_form;
 
@@ -42,6 +43,10 @@ pub struct Edge {
     pub catalog: Arc<ArcSwap<Catalog>>,
     /// Where submissions go.
     pub intake: Arc<Intake>,
+    /// What short handles stand for.
+    pub(crate) short_links: Arc<link::ShortLinks>,
+    /// Who wants no more invitations.
+    pub(crate) opt_outs: Arc<opt_out::OptOuts>,
     /// The time.
     pub clock: Clock,
 }

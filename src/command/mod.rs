@@ -8,6 +8,7 @@ mod export;
 mod init;
 mod key;
 mod link;
+mod mail_snippet;
 mod operate;
 mod quarantine;
 mod report;
@@ -23,6 +24,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::{
     config::{self, Loaded, Overrides},
     lifecycle::Failure,
+    survey::Language,
 };
 
 /// The exit code of a command line that cannot be read.
@@ -61,6 +63,8 @@ enum Command {
     Link(link::LinkArgs),
     /// Print the line that puts the chat widget on a site, with the hash of its script
     WidgetSnippet(widget_snippet::WidgetSnippet),
+    /// Print the row of scores for a mail, with the placeholders of the tool that sends it
+    MailSnippet(mail_snippet::MailSnippet),
     /// Ask for the spool's state, or send delivered records again
     Spool(operate::SpoolArgs),
     /// List or retry the records that the store refused
@@ -129,6 +133,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Erase(from) => ask_store::erase(&from, out),
         Command::Link(args) => link::run(&args, out).map(done),
         Command::WidgetSnippet(args) => widget_snippet::run(&args, out).map(done),
+        Command::MailSnippet(args) => mail_snippet::run(&args, out).map(done),
         Command::Spool(args) => operate::spool(args, out),
         Command::DeadLetters(args) => operate::dead_letters(args, out),
     };
@@ -140,6 +145,11 @@ pub fn run(cli: Cli) -> ExitCode {
             ExitCode::from(failure.exit_code())
         }
     }
+}
+
+/// A flag that is a language tag.
+fn language(text: &str) -> Result<Language, String> {
+    Language::parse(text).ok_or_else(|| "give a language tag, for example de or de-CH".to_owned())
 }
 
 const fn done(_: ()) -> ExitCode {

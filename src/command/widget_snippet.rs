@@ -25,7 +25,7 @@ pub(super) struct WidgetSnippet {
     #[arg(long)]
     brand: String,
     /// Language of the panel, for example de-CH; the page's own without
-    #[arg(long, value_parser = language)]
+    #[arg(long, value_parser = super::language)]
     locale: Option<Language>,
     /// When the panel opens by itself; without, only when the page calls voxgate.open()
     #[arg(long, value_delimiter = ',', value_name = "WHEN,…")]
@@ -54,10 +54,6 @@ impl Moment {
             Self::Exit => "exit",
         }
     }
-}
-
-fn language(text: &str) -> Result<Language, String> {
-    Language::parse(text).ok_or_else(|| "give a language tag, for example de or de-CH".to_owned())
 }
 
 /// Prints the tag on standard output, and what the site and the brand need beside it on standard error.

@@ -12,6 +12,7 @@ pub(crate) mod limit;
 mod append;
 mod event;
 mod identify;
+mod opt_out;
 mod order;
 mod record;
 mod respondent;
@@ -21,6 +22,7 @@ mod tests;
 mod validate;
 
 pub(crate) use self::{
+    opt_out::OptingOut,
     respondent::Respondent,
     submission::{Answered, Country, Given, Proof, Reference, Subject, Submission, SubmissionKey},
 };

@@ -79,7 +79,7 @@ pub(super) fn event(identified: &Identified, event: wire::record::Event) -> wire
 }
 
 /// Id of the link it came through; empty when there was none.
-fn invitation(proof: &Proof) -> String {
+pub(super) fn invitation(proof: &Proof) -> String {
     match proof {
         Proof::Link { invitation, .. } => invitation.clone(),
         Proof::Call { .. } | Proof::Key(_) | Proof::Nobody { .. } => String::new(),
@@ -108,6 +108,15 @@ pub(super) fn claimed(answers: &[Scored]) -> ClaimedAnswers {
     answers.iter().map(|answer| ClaimedAnswer::new(&answer.question, &answer.value)).collect()
 }
 
+/// What proves who said something about themselves.
+pub(super) const fn proven(proof: &Proof) -> wire::Identity {
+    match proof {
+        Proof::Link { .. } | Proof::Call { .. } => wire::Identity::Signed,
+        Proof::Key(_) => wire::Identity::Keyed,
+        Proof::Nobody { .. } => wire::Identity::None,
+    }
+}
+
 const fn identity(identity: Identity) -> wire::Identity {
     match identity {
         Identity::Signed => wire::Identity::Signed,
@@ -117,7 +126,7 @@ const fn identity(identity: Identity) -> wire::Identity {
     }
 }
 
-const fn channel(channel: Channel) -> wire::Channel {
+pub(super) const fn channel(channel: Channel) -> wire::Channel {
     match channel {
         Channel::Email => wire::Channel::Email,
         Channel::Ivr => wire::Channel::Ivr,

@@ -231,9 +231,9 @@ mod tests {
             spoil(&mut record);
             check(record).map_or_else(|unfit| unfit.code, |_| "stored")
         };
-        let opted_out = Event::OptedOut(OptedOut {});
+        let opted_out = Event::OptedOut(OptedOut::default());
         assert_eq!(refused(|_| {}), "stored");
-        assert_eq!(refused(|record| record.event = Some(Event::OptedOut(OptedOut {}))), "stored");
+        assert_eq!(refused(|record| record.event = Some(Event::OptedOut(OptedOut::default()))), "stored");
         assert_eq!(refused(|record| record.event = None), "unknown_enum");
         assert_eq!(refused(|record| record.answers.push(nps("recommend", 9))), "malformed");
         assert_eq!(refused(|record| record.hold = "late".into()), "malformed");

@@ -3,12 +3,14 @@
 mod erasure;
 mod feed;
 mod held;
+mod links;
 mod lists;
+mod opt_outs;
 mod summaries;
 mod touches;
 mod verdicts;
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -16,7 +18,7 @@ use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::{Code, Request, Status, transport::Server};
 
-use super::{Client, IDENTITY_KEY_METADATA, OpenError, Store, connect, grpc::service};
+use super::{Client, IDENTITY_KEY_METADATA, LinkBounds, OpenError, Store, connect, grpc::service};
 use crate::{
     catalog::Secret,
     clock::{Clock, Timestamp},
@@ -30,6 +32,9 @@ use crate::{
 
 /// When the manual clocks of these tests stand.
 pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_795_000_100);
+
+/// How many short links the stores of tests keep.
+pub(crate) const LINKS: LinkBounds = LinkBounds { kept: 4, kept_after: Duration::from_secs(3_600) };
 
 /// A store that serves on a port of its own.
 pub(crate) struct Running {
@@ -49,7 +54,7 @@ impl Running {
 
     async fn start_in(dir: TempDir, key: Option<Secret>) -> Self {
         let clock = Clock::manual(NOW);
-        let store = Store::open(&dir.path().join("store.sqlite"), clock.clone(), "").unwrap();
+        let store = Store::open(&dir.path().join("store.sqlite"), clock.clone(), "", LINKS).unwrap();
         let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
@@ -68,6 +73,16 @@ impl Running {
         tasks.close();
         tasks.wait().await;
         Self::start_in(dir, None).await
+    }
+
+    /// Stops the server and closes the file; gives the clock, which goes on.
+    pub(crate) async fn stop(self) -> Clock {
+        let Self { client, store, stop, tasks, clock, .. } = self;
+        drop((client, store));
+        stop.cancel();
+        tasks.close();
+        tasks.wait().await;
+        clock
     }
 
     /// How a command reaches it.
@@ -247,13 +262,13 @@ async fn batches_of_one_stream_are_acked_in_order_and_after_their_commit() {
 fn a_file_of_a_newer_voxgate_or_another_identity_key_is_not_opened() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("store.sqlite");
-    drop(Store::open(&path, Clock::manual(NOW), "00112233445566aa").unwrap());
-    drop(Store::open(&path, Clock::manual(NOW), "").unwrap());
-    let other = Store::open(&path, Clock::manual(NOW), "00112233445566bb").unwrap_err();
+    drop(Store::open(&path, Clock::manual(NOW), "00112233445566aa", LINKS).unwrap());
+    drop(Store::open(&path, Clock::manual(NOW), "", LINKS).unwrap());
+    let other = Store::open(&path, Clock::manual(NOW), "00112233445566bb", LINKS).unwrap_err();
     assert!(matches!(other, OpenError::IdentityKey { .. }), "{other}");
-    rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 3).unwrap();
-    let newer = Store::open(&path, Clock::manual(NOW), "").unwrap_err();
-    assert!(matches!(newer, OpenError::Newer { found: 3 }), "{newer}");
+    rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 5).unwrap();
+    let newer = Store::open(&path, Clock::manual(NOW), "", LINKS).unwrap_err();
+    assert!(matches!(newer, OpenError::Newer { found: 5 }), "{newer}");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 //! Takes: a visit to a link, and the form that its page sends. Gives: pages, and a submission for each form.
 //! Refuses: tokens and signatures that are not ours (the page of a broken link); an expired one still asks, and its
 //! answer is held.
-//! Bounds: a body and its fields as configured; opening a link waits for nobody, and stores a touch at most.
+//! Bounds: a body and its fields as configured; opening a link stores a touch at most.
 
 #[cfg(test)]
 mod fuzz;
@@ -15,6 +15,7 @@ use bytes::Bytes;
 
 use self::mail_tool::MailToolLink;
 use crate::{
+    catalog::RespondentKey,
     channel::{
         Reply, link,
         page::{self, Context, Fields, Invitation, Known, Sheet, Visit},
@@ -32,6 +33,10 @@ pub(crate) struct OpenedLink {
     pub invitation: Invitation,
     score: Option<i32>,
     action: String,
+    /// Where its person opts out; none when it does not say who that is.
+    opt_out: Option<String>,
+    /// They have.
+    pub is_out: bool,
 }
 
 /// `GET` and `HEAD`: the survey page; for somebody known to have answered, what they answered. Stores no answer.
@@ -100,9 +105,14 @@ impl OpenedLink {
         let segments = page::segments(visit.path);
         let segments: Vec<_> = segments.iter().map(String::as_str).collect();
         match segments.as_slice() {
-            ["r", token, rest @ ..] if rest.len() <= 1 => {
+            ["r" | "R", segment, rest @ ..] if rest.len() <= 1 => {
+                // The form leads to the long link, so that sending needs nobody to say what the handle stands for.
+                let token = visit.token.unwrap_or(segment);
                 let invitation = by_token(context, token)?;
-                Ok(Self::new(invitation, page::relative(visit.path, token, rest.len()), rest))
+                let opt_out = page::relative(visit.path, &format!("../u/{token}"), rest.len());
+                let is_somebodys = invitation.references.respondent.is_some();
+                let opened = Self::new(invitation, page::relative(visit.path, token, rest.len()), rest);
+                Ok(Self { opt_out: is_somebodys.then_some(opt_out), ..opened })
             }
             ["m", brand, survey, rest @ ..] if rest.len() <= 1 => {
                 let link = MailToolLink { brand, survey, query: visit.query, source: visit.source };
@@ -116,7 +126,7 @@ impl OpenedLink {
 
     fn new(invitation: Invitation, action: String, rest: &[&str]) -> Self {
         let score = rest.first().and_then(|segment| page::score_of(segment));
-        Self { invitation, score, action }
+        Self { invitation, score, action, opt_out: None, is_out: false }
     }
 
     /// The touch that opening it is; none without a score on the scale, or where it would be nobody's in particular.
@@ -128,6 +138,12 @@ impl OpenedLink {
         })?;
         let is_somebodys = invitation.is_identified() || invitation.link_key().is_some();
         is_somebodys.then(|| Touched { question: question.id.clone(), score, head })
+    }
+
+    /// Whom it was sent to, and by which brand; none where nothing proves it.
+    pub(crate) fn person(&self) -> Option<(&str, RespondentKey)> {
+        let respondent = self.invitation.references.respondent.as_ref()?;
+        self.opt_out.is_some().then_some((self.invitation.brand.id.as_str(), respondent.key))
     }
 
     /// The submission that its filled form is.
@@ -144,6 +160,7 @@ impl OpenedLink {
     fn sheet(&self, context: &Context<'_>, visit: &Visit<'_>, fields: &Fields) -> Sheet {
         let mut sheet = Sheet::new(context, visit, self.invitation.clone(), fields.last("lang"));
         sheet.action.clone_from(&self.action);
+        sheet.opt_out = self.opt_out.clone().map(|href| (href, self.is_out));
         let needs_key = !self.invitation.is_identified() && self.invitation.link_key().is_none();
         if needs_key {
             sheet.carry_key(page::form_key(fields));

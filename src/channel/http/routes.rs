@@ -15,6 +15,7 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Route<'a> {
     Link,
+    OptOut,
     Form,
     Twilio { brand: &'a str, survey: &'a str },
     IvrEvents,
@@ -32,7 +33,8 @@ enum Route<'a> {
 impl<'a> Route<'a> {
     fn of(segments: &[&'a str]) -> Option<Self> {
         Some(match *segments {
-            ["r", _] | ["r", _, _] | ["m", _, _] | ["m", _, _, _] => Self::Link,
+            ["r" | "R", _] | ["r" | "R", _, _] | ["m", _, _] | ["m", _, _, _] => Self::Link,
+            ["u" | "U", _] => Self::OptOut,
             ["f", _, _] => Self::Form,
             ["ivr", "twilio", brand, survey] => Self::Twilio { brand, survey },
             ["v1", "ivr", "events"] => Self::IvrEvents,
@@ -59,7 +61,7 @@ impl<'a> Route<'a> {
 
     const fn methods(self) -> &'static str {
         match self {
-            Self::Link | Self::Form => "GET, HEAD, POST",
+            Self::Link | Self::OptOut | Self::Form => "GET, HEAD, POST",
             Self::Widget | Self::WidgetVersion { .. } | Self::WidgetTypes => "GET, HEAD",
             Self::Definition { .. } | Self::Description => "GET, HEAD",
             Self::Beacon => "POST, OPTIONS",
@@ -106,7 +108,7 @@ enum Asker {
 impl Asker {
     fn of(request: &Request) -> Self {
         let path = request.parts.uri.path();
-        if ["/r/", "/m/", "/f/", "/u/"].iter().any(|prefix| path.starts_with(prefix)) {
+        if ["/r/", "/R/", "/m/", "/f/", "/u/", "/U/"].iter().any(|prefix| path.starts_with(prefix)) {
             return Self::Person { head: Box::new(request.parts.clone()), source: request.source };
         }
         if path.starts_with("/ivr/") { Self::Caller } else { Self::Program { trace: request.trace.clone() } }
@@ -131,7 +133,9 @@ impl Asker {
 
 async fn get(edge: &Edge, request: Request, route: Route<'_>) -> Reply {
     match route {
-        Route::Link => doors::link_page(edge, request).await,
+        // They may have to ask the store, at the rate of people.
+        Route::Link => Box::pin(doors::link_page(edge, request)).await,
+        Route::OptOut => Box::pin(doors::opt_out_page(edge, request)).await,
         Route::Form => doors::form_page(edge, &request),
         Route::Widget => chat_widget::script(&request.parts.headers),
         Route::WidgetVersion { file } => doors::widget_version(&request, file),
@@ -146,6 +150,7 @@ async fn post(edge: &Edge, request: Request, route: Route<'_>) -> Reply {
     match route {
         // The largest futures, for requests at the rate of people: in a box, all the others are moved as less.
         Route::Link => Box::pin(doors::page_post(edge, request, Channel::Email)).await,
+        Route::OptOut => Box::pin(doors::opt_out_post(edge, request)).await,
         Route::Form => Box::pin(doors::page_post(edge, request, Channel::Form)).await,
         Route::Twilio { brand, survey } => Box::pin(doors::twilio(edge, request, brand, survey)).await,
         Route::IvrEvents => doors::event(edge, request).await,
@@ -188,8 +193,9 @@ mod tests {
 
     use super::*;
 
-    const ALL: [Route<'static>; 13] = [
+    const ALL: [Route<'static>; 14] = [
         Route::Link,
+        Route::OptOut,
         Route::Form,
         Route::Twilio { brand: "", survey: "" },
         Route::IvrEvents,
@@ -211,6 +217,7 @@ mod tests {
             Route::Link => {
                 &["/r/{token}", "/r/{token}/{score}", "/m/{brand}/{survey}", "/m/{brand}/{survey}/{score}"]
             }
+            Route::OptOut => &["/u/{token}"],
             Route::Form => &["/f/{brand}/{survey}"],
             Route::Twilio { .. } => &["/ivr/twilio/{brand}/{survey}"],
             Route::IvrEvents => &["/v1/ivr/events"],

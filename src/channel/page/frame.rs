@@ -25,6 +25,8 @@ pub(crate) struct Frame {
     pub(crate) own_name: String,
     pub(crate) words: &'static Words,
     pub(crate) switch: Vec<Other>,
+    /// Where the person opts out or back in, and what stands there.
+    pub(crate) opt_out: Option<(String, String)>,
 }
 
 /// Another language of the page.
@@ -55,6 +57,7 @@ impl Frame {
             own_name: language.map_or("English", own_name).to_owned(),
             words: language.map_or_else(Words::default, Words::of),
             switch: Vec::new(),
+            opt_out: None,
         }
     }
 

@@ -43,6 +43,7 @@ pub(crate) use self::{
     note::refused,
     sheet::{Known, Sheet},
 };
+pub(crate) use self::{frame::Frame, reply::page as reply_page};
 pub(crate) use self::{
     invitation::form_key,
     place::{preselected, relative, score_of, segments},
@@ -55,6 +56,8 @@ pub(crate) use self::{
 pub(crate) struct Visit<'a> {
     /// The path, percent-encoded.
     pub path: &'a str,
+    /// The token that a short handle in the path stands for.
+    pub token: Option<&'a str>,
     /// The query without its `?`; empty when there is none.
     pub query: &'a str,
     /// The request's header fields.

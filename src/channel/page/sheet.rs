@@ -40,6 +40,8 @@ pub(crate) struct Sheet {
     /// Fields that lead back to the page, for a change of mind, beside those in the action's query.
     pub(crate) back: Vec<(String, String)>,
     pub(crate) framing: Framing,
+    /// Where the person opts out, relative to the page, and whether they have.
+    pub(crate) opt_out: Option<(String, bool)>,
     pub(crate) honeypot: bool,
     /// A score that is pressed is sent at once.
     pub(crate) sends_presses: bool,
@@ -80,6 +82,7 @@ impl Sheet {
             action: String::new(),
             query: visit.query.to_owned(),
             framing: Framing::default(),
+            opt_out: None,
             honeypot: false,
             sends_presses: false,
             text_chars: context.text_chars,
@@ -140,7 +143,13 @@ impl Sheet {
     }
 
     pub(crate) fn frame(&self, title: String) -> Frame {
-        Frame::new(Some(&self.language), Some(&self.invitation.brand), title)
+        let brand = &self.invitation.brand;
+        let mut frame = Frame::new(Some(&self.language), Some(brand), title);
+        frame.opt_out = self.opt_out.as_ref().map(|(href, is_out)| {
+            let text = if *is_out { frame.words.opted_out_line } else { frame.words.opt_out_line };
+            (href.clone(), text.replace("{brand}", &brand.name))
+        });
+        frame
     }
 
     pub(crate) fn words(&self) -> &'static Words {

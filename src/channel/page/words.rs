@@ -2,7 +2,7 @@
 
 use crate::survey::Language;
 
-/// The words of one language. `{n}`, `{max}` and `{value}` stand for what the page knows.
+/// The words of one language. `{n}`, `{max}`, `{value}` and `{brand}` stand for what the page knows.
 #[derive(Debug)]
 #[allow(missing_docs, reason = "each word's English text says what it is")]
 pub(crate) struct Words {
@@ -32,6 +32,7 @@ pub(crate) struct Words {
     pub(crate) wait_text: &'static str,
     pub(crate) wait_again: &'static str,
     pub(crate) try_now: &'static str,
+    pub(crate) away_text: &'static str,
     pub(crate) broken_title: &'static str,
     pub(crate) broken_text: &'static str,
     pub(crate) closed_title: &'static str,
@@ -46,6 +47,19 @@ pub(crate) struct Words {
     pub(crate) down: &'static str,
     pub(crate) up: &'static str,
     pub(crate) leave_empty: &'static str,
+    pub(crate) opt_out_line: &'static str,
+    pub(crate) opted_out_line: &'static str,
+    pub(crate) opt_out_title: &'static str,
+    pub(crate) opt_out_text: &'static str,
+    pub(crate) opt_out_button: &'static str,
+    pub(crate) opted_out_title: &'static str,
+    pub(crate) opted_out_text: &'static str,
+    pub(crate) by_mistake: &'static str,
+    pub(crate) opt_in_button: &'static str,
+    pub(crate) opted_in_title: &'static str,
+    pub(crate) opted_in_text: &'static str,
+    pub(crate) nobody_title: &'static str,
+    pub(crate) nobody_text: &'static str,
 }
 
 impl Words {
@@ -119,6 +133,7 @@ static ENGLISH: Words = Words {
     wait_text: "Many people are answering right now. Your answer is kept on this page and not lost.",
     wait_again: "Sending again in {n} seconds.",
     try_now: "Send again now",
+    away_text: "We cannot do this right now. Please try again in a minute: your link stays good.",
     broken_title: "This link is incomplete",
     broken_text: "Part of the address is missing or was changed. Please open the link from your message again, or copy it whole.",
     closed_title: "This survey is closed",
@@ -133,6 +148,19 @@ static ENGLISH: Words = Words {
     down: "No",
     up: "Yes",
     leave_empty: "Please leave this empty",
+    opt_out_line: "No more surveys from {brand}",
+    opted_out_line: "You get no more surveys from {brand}. Change this",
+    opt_out_title: "No more surveys from {brand}?",
+    opt_out_text: "Press the button, and {brand} will send you no more surveys.",
+    opt_out_button: "No more surveys",
+    opted_out_title: "You will get no more surveys",
+    opted_out_text: "{brand} will send you no more surveys. One that is already on its way may still arrive.",
+    by_mistake: "Pressed by mistake?",
+    opt_in_button: "Send me surveys again",
+    opted_in_title: "You will get surveys again",
+    opted_in_text: "{brand} may ask you for your opinion again.",
+    nobody_title: "We cannot tell who you are",
+    nobody_text: "This link does not say whom it was sent to. To get no more surveys, please reply to the message that it came with.",
 };
 
 static GERMAN: Words = Words {
@@ -161,6 +189,7 @@ static GERMAN: Words = Words {
     wait_text: "Gerade antworten sehr viele. Ihre Antwort bleibt auf dieser Seite und geht nicht verloren.",
     wait_again: "Wird in {n} Sekunden erneut gesendet.",
     try_now: "Jetzt erneut senden",
+    away_text: "Das geht gerade nicht. Bitte versuchen Sie es in einer Minute noch einmal: Ihr Link bleibt gültig.",
     broken_title: "Dieser Link ist unvollständig",
     broken_text: "Ein Teil der Adresse fehlt oder wurde verändert. Bitte öffnen Sie den Link noch einmal aus Ihrer Nachricht oder kopieren Sie ihn ganz.",
     closed_title: "Diese Umfrage ist geschlossen",
@@ -175,6 +204,19 @@ static GERMAN: Words = Words {
     down: "Nein",
     up: "Ja",
     leave_empty: "Bitte leer lassen",
+    opt_out_line: "Keine Umfragen von {brand} mehr",
+    opted_out_line: "Sie erhalten keine Umfragen von {brand} mehr. Ändern",
+    opt_out_title: "Keine Umfragen von {brand} mehr?",
+    opt_out_text: "Drücken Sie den Knopf, und {brand} schickt Ihnen keine Umfragen mehr.",
+    opt_out_button: "Keine Umfragen mehr",
+    opted_out_title: "Sie erhalten keine Umfragen mehr",
+    opted_out_text: "{brand} schickt Ihnen keine Umfragen mehr. Eine, die schon unterwegs ist, kann noch ankommen.",
+    by_mistake: "Aus Versehen gedrückt?",
+    opt_in_button: "Wieder Umfragen erhalten",
+    opted_in_title: "Sie erhalten wieder Umfragen",
+    opted_in_text: "{brand} darf Sie wieder nach Ihrer Meinung fragen.",
+    nobody_title: "Wir wissen nicht, wer Sie sind",
+    nobody_text: "Dieser Link sagt nicht, an wen er geschickt wurde. Wenn Sie keine Umfragen mehr erhalten möchten, antworten Sie bitte auf die Nachricht, mit der er kam.",
 };
 
 static SPANISH: Words = Words {
@@ -203,6 +245,7 @@ static SPANISH: Words = Words {
     wait_text: "Muchas personas están respondiendo ahora. Su respuesta se conserva en esta página y no se pierde.",
     wait_again: "Se enviará de nuevo en {n} segundos.",
     try_now: "Enviar de nuevo ahora",
+    away_text: "Ahora mismo no es posible. Vuelva a intentarlo dentro de un minuto: su enlace sigue siendo válido.",
     broken_title: "Este enlace está incompleto",
     broken_text: "Falta una parte de la dirección o se ha modificado. Abra de nuevo el enlace desde su mensaje o cópielo entero.",
     closed_title: "Esta encuesta está cerrada",
@@ -217,6 +260,19 @@ static SPANISH: Words = Words {
     down: "No",
     up: "Sí",
     leave_empty: "Deje esto vacío",
+    opt_out_line: "No recibir más encuestas de {brand}",
+    opted_out_line: "Ya no recibe encuestas de {brand}. Cambiar",
+    opt_out_title: "¿No quiere más encuestas de {brand}?",
+    opt_out_text: "Pulse el botón y {brand} no le enviará más encuestas.",
+    opt_out_button: "No más encuestas",
+    opted_out_title: "No recibirá más encuestas",
+    opted_out_text: "{brand} no le enviará más encuestas. Es posible que aún le llegue alguna que ya esté en camino.",
+    by_mistake: "¿Lo pulsó por error?",
+    opt_in_button: "Volver a recibir encuestas",
+    opted_in_title: "Volverá a recibir encuestas",
+    opted_in_text: "{brand} podrá volver a pedirle su opinión.",
+    nobody_title: "No sabemos quién es usted",
+    nobody_text: "Este enlace no indica a quién se envió. Para no recibir más encuestas, responda al mensaje en el que venía.",
 };
 
 static FRENCH: Words = Words {
@@ -245,6 +301,7 @@ static FRENCH: Words = Words {
     wait_text: "Beaucoup de personnes répondent en ce moment. Votre réponse reste sur cette page et n’est pas perdue.",
     wait_again: "Nouvel envoi dans {n} secondes.",
     try_now: "Renvoyer maintenant",
+    away_text: "Ce n’est pas possible pour le moment. Veuillez réessayer dans une minute : votre lien reste valable.",
     broken_title: "Ce lien est incomplet",
     broken_text: "Une partie de l’adresse manque ou a été modifiée. Veuillez rouvrir le lien depuis votre message ou le copier en entier.",
     closed_title: "Cette enquête est terminée",
@@ -259,6 +316,19 @@ static FRENCH: Words = Words {
     down: "Non",
     up: "Oui",
     leave_empty: "Laissez ce champ vide",
+    opt_out_line: "Ne plus recevoir d’enquêtes de {brand}",
+    opted_out_line: "Vous ne recevez plus d’enquêtes de {brand}. Modifier",
+    opt_out_title: "Ne plus recevoir d’enquêtes de {brand} ?",
+    opt_out_text: "Appuyez sur le bouton et {brand} ne vous enverra plus d’enquêtes.",
+    opt_out_button: "Ne plus recevoir d’enquêtes",
+    opted_out_title: "Vous ne recevrez plus d’enquêtes",
+    opted_out_text: "{brand} ne vous enverra plus d’enquêtes. Il se peut qu’une enquête déjà en route vous parvienne encore.",
+    by_mistake: "Appuyé par erreur ?",
+    opt_in_button: "Recevoir à nouveau des enquêtes",
+    opted_in_title: "Vous recevrez à nouveau des enquêtes",
+    opted_in_text: "{brand} pourra de nouveau vous demander votre avis.",
+    nobody_title: "Nous ne savons pas qui vous êtes",
+    nobody_text: "Ce lien n’indique pas à qui il a été envoyé. Pour ne plus recevoir d’enquêtes, veuillez répondre au message qui le contenait.",
 };
 
 static ITALIAN: Words = Words {
@@ -287,6 +357,7 @@ static ITALIAN: Words = Words {
     wait_text: "In questo momento rispondono in molti. La sua risposta resta su questa pagina e non va persa.",
     wait_again: "Nuovo invio tra {n} secondi.",
     try_now: "Invia di nuovo ora",
+    away_text: "Al momento non è possibile. Riprovi tra un minuto: il Suo link resta valido.",
     broken_title: "Questo link è incompleto",
     broken_text: "Una parte dell’indirizzo manca o è stata modificata. Riapra il link dal suo messaggio o lo copi per intero.",
     closed_title: "Questo sondaggio è chiuso",
@@ -301,6 +372,19 @@ static ITALIAN: Words = Words {
     down: "No",
     up: "Sì",
     leave_empty: "Lasci vuoto questo campo",
+    opt_out_line: "Niente più sondaggi da {brand}",
+    opted_out_line: "Non riceve più sondaggi da {brand}. Cambia",
+    opt_out_title: "Niente più sondaggi da {brand}?",
+    opt_out_text: "Prema il pulsante e {brand} non Le invierà più sondaggi.",
+    opt_out_button: "Niente più sondaggi",
+    opted_out_title: "Non riceverà più sondaggi",
+    opted_out_text: "{brand} non Le invierà più sondaggi. Uno già in viaggio potrebbe ancora arrivare.",
+    by_mistake: "Premuto per errore?",
+    opt_in_button: "Ricevere di nuovo i sondaggi",
+    opted_in_title: "Riceverà di nuovo i sondaggi",
+    opted_in_text: "{brand} potrà chiederLe di nuovo la Sua opinione.",
+    nobody_title: "Non sappiamo chi è",
+    nobody_text: "Questo link non indica a chi è stato inviato. Per non ricevere più sondaggi, risponda al messaggio che lo conteneva.",
 };
 
 static ARABIC: Words = Words {
@@ -329,6 +413,7 @@ static ARABIC: Words = Words {
     wait_text: "يجيب كثيرون في هذه اللحظة. إجابتك محفوظة في هذه الصفحة ولن تضيع.",
     wait_again: "إعادة الإرسال، الثواني المتبقية: {n}",
     try_now: "إعادة الإرسال الآن",
+    away_text: "لا يمكن ذلك الآن. يُرجى المحاولة مرة أخرى بعد دقيقة: يبقى رابطك صالحًا.",
     broken_title: "هذا الرابط غير مكتمل",
     broken_text: "جزء من العنوان ناقص أو تم تغييره. يرجى فتح الرابط من رسالتك مرة أخرى أو نسخه كاملًا.",
     closed_title: "هذا الاستطلاع مغلق",
@@ -343,4 +428,17 @@ static ARABIC: Words = Words {
     down: "لا",
     up: "نعم",
     leave_empty: "يرجى ترك هذا الحقل فارغًا",
+    opt_out_line: "لا مزيد من استطلاعات {brand}",
+    opted_out_line: "لم تعد تتلقى استطلاعات من {brand}. تغيير",
+    opt_out_title: "ألا تريد المزيد من استطلاعات {brand}؟",
+    opt_out_text: "اضغط على الزر ولن ترسل إليك {brand} أي استطلاعات أخرى.",
+    opt_out_button: "لا مزيد من الاستطلاعات",
+    opted_out_title: "لن تتلقى استطلاعات بعد الآن",
+    opted_out_text: "لن ترسل إليك {brand} أي استطلاعات أخرى. قد يصلك استطلاع أُرسل من قبل.",
+    by_mistake: "هل ضغطت بالخطأ؟",
+    opt_in_button: "أرسلوا إليّ الاستطلاعات من جديد",
+    opted_in_title: "ستتلقى الاستطلاعات من جديد",
+    opted_in_text: "يمكن لـ {brand} أن تسألك عن رأيك من جديد.",
+    nobody_title: "لا نعرف من أنت",
+    nobody_text: "لا يوضح هذا الرابط إلى من أُرسل. إذا كنت لا تريد المزيد من الاستطلاعات، فيُرجى الرد على الرسالة التي ورد فيها.",
 };

@@ -7,11 +7,11 @@ use rusqlite::{OptionalExtension as _, Transaction};
 use super::{
     State,
     events::{self, Room},
-    respond,
+    opt_outs, respond,
     tombstones::Name,
 };
 use crate::{
-    proto::store::v1::Record,
+    proto::store::v1::{Record, record::Event},
     store::{
         RecordHash,
         merge::{Decision, Entry},
@@ -27,6 +27,10 @@ pub(super) fn append(
 ) -> rusqlite::Result<()> {
     let mut responses: BTreeMap<[u8; 16], Vec<Checked>> = BTreeMap::new();
     for checked in batches.into_iter().flatten() {
+        if let Some(Event::OptedOut(opted_out)) = &checked.record.event {
+            opt_outs::take(tx, state, &checked.record, opted_out)?;
+            continue;
+        }
         if !is_erased(tx, state, &checked)? {
             responses.entry(checked.response_id).or_default().push(checked);
         }

@@ -3,7 +3,7 @@
 use rusqlite::Transaction;
 
 use super::{
-    State, append, respond, rule,
+    State, append, links, respond, rule,
     tombstones::{Name, Tombstone},
 };
 use crate::store::merge::Entry;
@@ -50,6 +50,7 @@ pub(super) fn erase(
     for tombstone in &buried {
         bury(tx, state, tombstone)?;
     }
+    links::forget(tx, state, erasure.respondent_key, received_before_us)?;
     let mut erased = Erased::default();
     for id in responses {
         erased += erase_response(tx, state, id, received_before_us)?;

@@ -8,7 +8,7 @@ use rusqlite::Transaction;
 use super::State;
 use crate::{
     clock::Timestamp,
-    proto::store::v1::{OptOut, Record, Touch, record::Event, watch_response::Change},
+    proto::store::v1::{Record, Touch, record::Event, watch_response::Change},
     store::{RecordHash, merge::Entry, record::Checked},
 };
 
@@ -67,13 +67,11 @@ pub(super) fn forget(tx: &Transaction<'_>, entry: &Entry) -> rusqlite::Result<()
 /// What the change feed says of an event; nothing of an answer.
 pub(super) fn change(record: &Record, response_id: String) -> Option<Change> {
     let at = Some(Timestamp::from_micros(record.stamp_us).to_proto());
-    Some(match record.event.as_ref()? {
+    match record.event.as_ref()? {
         Event::Touched(touched) => {
-            Change::Touch(Touch { response_id, at, score: Some(touched.score), head: touched.head })
+            Some(Change::Touch(Touch { response_id, at, score: Some(touched.score), head: touched.head }))
         }
-        Event::OptedOut(_) => {
-            let respondent_key = hex::encode(&record.respondent_key);
-            Change::OptOut(OptOut { brand: record.brand.clone(), respondent_key, at })
-        }
-    })
+        // No record is kept of it.
+        Event::OptedOut(_) => None,
+    }
 }

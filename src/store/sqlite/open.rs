@@ -13,7 +13,12 @@ use super::LedgerError;
 use crate::store::StoreError;
 
 /// What makes each version of the schema from the one before; older files are migrated at open, newer ones not opened.
-const MIGRATIONS: [&str; 2] = [include_str!("schema.sql"), include_str!("schema_2_events.sql")];
+const MIGRATIONS: [&str; 4] = [
+    include_str!("schema.sql"),
+    include_str!("schema_2_events.sql"),
+    include_str!("schema_3_links.sql"),
+    include_str!("schema_4_opt_outs.sql"),
+];
 /// The schema's version.
 const VERSION: i32 = MIGRATIONS.len() as i32;
 
@@ -150,7 +155,8 @@ pub(super) fn last_changed(connection: &Connection) -> rusqlite::Result<i64> {
     let sql = "SELECT max(coalesce((SELECT max(changed) FROM responses), 0),
                           coalesce((SELECT max(changed) FROM held), 0),
                           coalesce((SELECT max(changed) FROM gone), 0),
-                          coalesce((SELECT max(changed) FROM events), 0))";
+                          coalesce((SELECT max(changed) FROM events), 0),
+                          coalesce((SELECT max(changed) FROM opt_outs), 0))";
     connection.query_row(sql, [], |row| row.get(0))
 }
 

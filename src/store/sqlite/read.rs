@@ -4,7 +4,7 @@ use prost::Message as _;
 use rusqlite::{OptionalExtension as _, Row, Transaction, types::Type};
 use uuid::Uuid;
 
-use super::{events, respond};
+use super::{events, opt_outs, respond};
 use crate::{
     clock::Timestamp,
     proto::store::v1::{Erased, Held, Record, Response, WatchResponse, watch_response::Change},
@@ -141,6 +141,7 @@ pub(crate) fn changes(
     all.extend(changed_held(tx, after, limit)?);
     all.extend(gone(tx, after, limit)?);
     all.extend(happened(tx, after, limit)?);
+    all.extend(opt_outs::changes(tx, after, one_more(limit))?);
     all.sort_unstable_by_key(|(changed, _)| *changed);
     let change = |(changed, change)| {
         let cursor = page::cursor(changed);

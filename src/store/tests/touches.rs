@@ -48,7 +48,7 @@ async fn the_feed_tells_of_a_touch_once_whatever_is_sent_again() {
 #[tokio::test]
 async fn the_feed_tells_who_wants_no_more_invitations() {
     let mut store = Running::start().await;
-    let opted_out = Record { event: Some(Event::OptedOut(OptedOut {})), ..touch(1, 0) };
+    let opted_out = Record { event: Some(Event::OptedOut(OptedOut::default())), ..touch(1, 0) };
     store.append(vec![opted_out.clone(), opted_out]).await;
     assert_eq!(told(&mut store).await, [format!("opt-out acme {}", hex::encode([8; 16]))]);
     assert_eq!(store.responses().await, []);

@@ -33,6 +33,10 @@ pub(super) struct Scene {
 enum Place {
     /// A link of a mail to a survey, with a score in its path.
     Link(&'static str, &'static str),
+    /// The same of a link that says whom it was sent to.
+    Somebody(&'static str, &'static str),
+    /// The opt-out of somebody, or of nobody.
+    OptOut(&'static str),
     /// A link that a mail tool built, past its expiry.
     Expired,
     /// The hosted form, with fields in its query.
@@ -57,7 +61,7 @@ enum Step {
     Return,
 }
 
-use Place::{Busy, Expired, Form, Link, Path};
+use Place::{Busy, Expired, Form, Link, OptOut, Path, Somebody};
 use Step::{Choose, Follow, Press, Return, Run, Send, Write};
 
 const fn scene(name: &'static str, status: u16, place: Place, steps: &'static [Step]) -> Scene {
@@ -73,7 +77,7 @@ const NOTHING: &str = "document.forms[0].noValidate = true;";
 const UNREADABLE: &str = "document.forms[0].enctype = 'text/plain';";
 
 /// All of them.
-pub(super) const SCENES: [Scene; 28] = [
+pub(super) const SCENES: [Scene; 33] = [
     scene("nps", 200, Form("support-nps", ""), &[]),
     scene("nps-nine", 200, Link("support-nps", "/9"), &[]),
     scene("nps-three", 200, Link("support-nps", "/3"), &[]),
@@ -114,6 +118,11 @@ pub(super) const SCENES: [Scene; 28] = [
         &[Send, Follow("a.button:not(.go)"), Choose("recommend", "4"), Send],
     ),
     scene("wait", 429, Busy("support-nps"), &[Choose("recommend", "2"), Write("Far too slow."), Send]),
+    scene("opt-out", 200, OptOut("crm-1"), &[]),
+    scene("opted-out", 200, OptOut("crm-2"), &[Send]),
+    scene("opted-in", 200, OptOut("crm-3"), &[Send, Send]),
+    scene("opt-out-nobody", 200, OptOut(""), &[]),
+    scene("nps-somebody", 200, Somebody("support-nps", "/9"), &[]),
     scene("broken", 404, Path("/r/v4.local.broken"), &[]),
     scene("closed", 403, Path("/f/acme/closed"), &[]),
     scene("fault", 415, Link("support-nps", "/9"), &[Run(UNREADABLE), Send]),
@@ -190,6 +199,19 @@ impl Stage {
             Link(survey, rest) => {
                 let fields = json!({"survey": survey, "brand": "acme", "interaction": interaction});
                 (&self.open, format!("{}{rest}?{lang}", make_link(&self.open, &fields).await.path))
+            }
+            Somebody(survey, rest) => {
+                let fields =
+                    json!({"survey": survey, "interaction": interaction, "respondent": {"ref": "crm-9"}});
+                (&self.open, format!("{}{rest}?{lang}", make_link(&self.open, &fields).await.path))
+            }
+            OptOut(respondent) => {
+                let mut fields = json!({"survey": "support-nps", "interaction": interaction});
+                if !respondent.is_empty() {
+                    fields["respondent"] = json!({"ref": format!("{respondent}-{language}")});
+                }
+                let made = make_link(&self.open, &fields).await;
+                (&self.open, format!("/u/{}?{lang}", made.token))
             }
             Expired => {
                 let query = &format!("interaction={interaction}&exp=2020-01-01T00:00:00Z");

@@ -1,5 +1,7 @@
 //! Links for programs.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use http::StatusCode;
 
@@ -9,7 +11,7 @@ use crate::{
         Edge,
         http::{Reply, Request, reply},
         json::{json_body, problem, program},
-        link::make_links,
+        link::{MadeLinks, make_links},
     },
     outcome::Refusal,
 };
@@ -30,5 +32,34 @@ async fn make(edge: &Edge, request: Request) -> Result<Bytes, Refusal> {
     let key = program(edge, &request, Action::Links)?;
     json_body(&request, &["application/json"])?;
     let (_, body) = request.read(bounds.batch_bytes, bounds).await?;
-    make_links(&catalog, &edge.settings.identity_key, bounds.batch_items, edge.clock.now(), &key, &body)
+    let now = edge.clock.now();
+    let mut made = make_links(&catalog, &edge.settings.identity_key, bounds.batch_items, now, &key, &body)?;
+    shorten(edge, &mut made).await?;
+    ask_who_is_out(edge, &key.brand, &mut made).await;
+    Ok(made.to_json())
+}
+
+/// Says of each link whether its person wants no more invitations; nothing where the store does not say in time.
+async fn ask_who_is_out(edge: &Edge, brand: &str, made: &mut MadeLinks) {
+    let people: BTreeSet<_> = made.links.iter().filter_map(|made| made.link.person).collect();
+    let out = edge.opt_outs.among(brand, &people).await;
+    let out =
+        out.inspect_err(|error| tracing::warn!(%error, "links were made without a look at opt-outs")).ok();
+    for made in &mut made.links {
+        made.opted_out = match made.link.person {
+            Some(person) => out.as_ref().map(|out| out.contains(&person)),
+            None => Some(false),
+        };
+    }
+}
+
+/// Has the store keep those that were ordered short, all or none.
+async fn shorten(edge: &Edge, made: &mut MadeLinks) -> Result<(), Refusal> {
+    let mut ordered: Vec<_> = made.links.iter_mut().filter(|made| made.is_short).collect();
+    let links: Vec<_> = ordered.iter().map(|made| &made.link).collect();
+    let handles = edge.short_links.put(&links).await?;
+    for (made, handle) in ordered.iter_mut().zip(handles) {
+        made.handle = Some(handle);
+    }
+    Ok(())
 }
