@@ -14,9 +14,13 @@
 
 pub(crate) mod dialogue;
 pub(crate) mod events;
+pub(crate) mod input;
 pub(crate) mod keypad;
+pub(crate) mod script;
+pub(crate) mod turn;
 pub(crate) mod twilio;
 
+mod speech;
 mod words;
 
 #[cfg(test)]

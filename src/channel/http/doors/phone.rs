@@ -31,6 +31,26 @@ pub(in crate::channel::http) async fn twilio(
     }
 }
 
+/// `POST /ivr/twilio/{brand}/{survey}/{recording|transcription}`.
+pub(in crate::channel::http) async fn twilio_report(
+    edge: &Edge,
+    request: Request,
+    brand: &str,
+    survey: &str,
+    callback: ivr::twilio::Callback,
+) -> Reply {
+    let catalog = edge.catalog.load_full();
+    match request.read(edge.settings.http.body_bytes, &edge.settings.http).await {
+        Ok((parts, body)) => {
+            let request =
+                ivr::twilio::Request { brand, survey, uri: &parts.uri, headers: &parts.headers, body: &body };
+            let submit = |submission| edge.intake.submit(submission);
+            ivr::twilio::report(desk(edge, &catalog), request, callback, submit).await
+        }
+        Err(refusal) => ivr::twilio::unread(&edge.intake.refuse(Channel::Ivr, None, refusal)),
+    }
+}
+
 /// `POST /v1/ivr/events`.
 pub(in crate::channel::http) async fn event(edge: &Edge, request: Request) -> Reply {
     let trace = request.trace.clone();

@@ -12,7 +12,7 @@
 
 use std::borrow::Cow;
 
-use super::super::dialogue::{LoneOne, Place};
+use super::{super::dialogue::State, callback::Callback, state};
 
 /// Where our part of a query begins.
 const STEP: &str = "vg_step=";
@@ -32,24 +32,6 @@ impl std::fmt::Debug for Address<'_> {
     }
 }
 
-/// Where a call stands, and an answer that has not found room yet.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct State {
-    /// The question that was asked last.
-    pub place: Place,
-    /// The keys that were pressed, when storing what they say is tried again.
-    pub waiting: Option<Waiting>,
-}
-
-/// Keys whose answer found no room.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Waiting {
-    /// The keys.
-    pub keys: String,
-    /// How often it was tried before.
-    pub tries: u8,
-}
-
 impl<'a> Address<'a> {
     /// The URL of a request: the brand's public base, then path and query as they came.
     pub(super) fn new(base: &'a str, path: &'a str, query: Option<&'a str>) -> Self {
@@ -66,7 +48,7 @@ impl<'a> Address<'a> {
 
     /// The URL for the log: no user, no password, and of the query only values that name no person.
     pub(super) fn redacted(&self) -> String {
-        const SHOWN: [&str; 4] = ["lang", "interaction", "vg_step", "vg_try"];
+        const SHOWN: [&str; 5] = ["lang", "interaction", "vg_step", "vg_lang", "vg_try"];
         let base = match self.base.split_once("://").zip(self.base.rsplit_once('@')) {
             Some(((scheme, _), (_, host))) => Cow::Owned(format!("{scheme}://[redacted]@{host}")),
             None => Cow::Borrowed(self.base),
@@ -94,20 +76,30 @@ impl<'a> Address<'a> {
 
     /// Where the call stands; none at its beginning.
     pub(super) fn state(&self) -> Option<State> {
-        let (_, ours) = self.parts();
-        let mut state = State::default();
-        for (name, value) in form_urlencoded::parse(ours?.as_bytes()) {
-            state.read(&name, value.into_owned());
-        }
-        Some(state)
+        self.ours().map(state::read)
+    }
+
+    /// Our part of the query; none at a call's beginning.
+    pub(super) fn ours(&self) -> Option<&'a str> {
+        self.parts().1
     }
 
     /// The URL of the turn that follows.
     pub(super) fn of_next(&self, state: &State) -> String {
+        self.with("", &state::query(state))
+    }
+
+    /// The URL of a report about this call; `ours` is our part of its query.
+    pub(super) fn of_callback(&self, callback: Callback, ours: &str) -> String {
+        self.with(&format!("/{}", callback.segment()), ours)
+    }
+
+    fn with(&self, segment: &str, ours: &str) -> String {
         let (operators, _) = self.parts();
         let operators = operators.filter(|query| !query.is_empty());
         let between = if operators.is_some() { "&" } else { "" };
-        format!("{}{}?{}{between}{}", self.base, self.path, operators.unwrap_or(""), state.to_query())
+        let path = if segment.is_empty() { self.path } else { self.path.trim_end_matches('/') };
+        format!("{}{path}{segment}?{}{between}{ours}", self.base, operators.unwrap_or(""))
     }
 
     /// The operator's query and ours. Ours is a tail, so the last beginning counts.
@@ -124,61 +116,26 @@ impl<'a> Address<'a> {
     }
 }
 
-impl State {
-    /// Reads one of our parameters. One that we cannot have written is passed over.
-    fn read(&mut self, name: &str, value: String) {
-        match name {
-            "vg_step" => self.place.question = value,
-            "vg_try" => self.place.tries = value.parse().unwrap_or(u8::MAX),
-            "vg_one" if value == "kept" => self.place.one = Some(LoneOne::Kept),
-            "vg_one" if value == "open" => self.place.one = Some(LoneOne::Open),
-            "vg_score" => {
-                let score = value.rsplit_once('.').and_then(|(id, n)| Some((id.to_owned(), n.parse().ok()?)));
-                self.place.scores.extend(score);
-            }
-            "vg_keys" => self.waiting = Some(Waiting { keys: value, tries: 0 }),
-            "vg_wait" => {
-                if let Some(waiting) = &mut self.waiting {
-                    waiting.tries = value.parse().unwrap_or(u8::MAX);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn to_query(&self) -> String {
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        query.append_pair("vg_step", &self.place.question);
-        if self.place.tries > 0 {
-            query.append_pair("vg_try", &self.place.tries.to_string());
-        }
-        match self.place.one {
-            None => {}
-            Some(LoneOne::Kept) => drop(query.append_pair("vg_one", "kept")),
-            Some(LoneOne::Open) => drop(query.append_pair("vg_one", "open")),
-        }
-        for (question, score) in &self.place.scores {
-            query.append_pair("vg_score", &format!("{question}.{score}"));
-        }
-        if let Some(waiting) = &self.waiting {
-            query.append_pair("vg_keys", &waiting.keys).append_pair("vg_wait", &waiting.tries.to_string());
-        }
-        query.finish()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::*;
+    use super::{
+        super::super::{
+            dialogue::{Doubt, LoneOne, Place, Waiting},
+            input::Recording,
+        },
+        *,
+    };
+    use crate::survey::Language;
 
     const PATH: &str = "/ivr/twilio/acme/support-nps";
 
     fn state() -> State {
         let scores = vec![("recommend".to_owned(), 10)];
-        let place = Place { question: "why".to_owned(), tries: 2, one: Some(LoneOne::Kept), scores };
-        State { place, waiting: Some(Waiting { keys: "1*".to_owned(), tries: 1 }) }
+        let doubt = Some(Doubt::One(LoneOne::Kept));
+        let place = Place { question: "why".to_owned(), tries: 2, doubt, scores, ..Place::default() };
+        State { place, waiting: Some(Waiting { keys: "1*".to_owned(), recording: None, tries: 1 }) }
     }
 
     fn query_of(url: &str) -> Option<&str> {
@@ -244,13 +201,21 @@ mod tests {
         fn a_state_survives_its_way_through_a_url(
             question in "[a-z][a-z0-9._-]{0,20}|\\PC{1,8}",
             tries in 0_u8..4,
-            one in proptest::option::of(prop_oneof![Just(LoneOne::Kept), Just(LoneOne::Open)]),
+            language in proptest::option::of("de|fr-CH|zh-Hant-TW"),
+            doubt in proptest::option::of(prop_oneof![
+                Just(Doubt::One(LoneOne::Kept)),
+                Just(Doubt::One(LoneOne::Open)),
+                "[0-9]{1,2}".prop_map(Doubt::Heard),
+            ]),
             scores in proptest::collection::vec(("[a-z.]{1,8}", -1_i32..11), 0..3),
-            waiting in proptest::option::of(("[0-9#*]{0,3}", 0_u8..4)),
+            waiting in proptest::option::of(("[0-9#*]{0,3}", proptest::option::of("[A-Z0-9]{1,9}"), 0_u8..4)),
             operators in proptest::option::of("[a-z=&%+]{0,20}"),
         ) {
-            let waiting = waiting.map(|(keys, tries)| Waiting { keys, tries });
-            let state = State { place: Place { question, tries, one, scores }, waiting };
+            let recorded = |id: String| Recording { address: format!("https://a.example/{id}?a=1&b=+"), id };
+            let waiting =
+                waiting.map(|(keys, id, tries)| Waiting { keys, recording: id.map(recorded), tries });
+            let language = language.and_then(|tag| Language::parse(&tag));
+            let state = State { place: Place { language, question, tries, doubt, scores }, waiting };
             let first = Address::new("https://a.example", PATH, operators.as_deref());
             let next = first.of_next(&state);
             let second = Address::new("https://a.example", PATH, query_of(&next));

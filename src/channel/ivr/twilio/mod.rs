@@ -12,12 +12,17 @@
 
 mod address;
 mod call;
+mod callback;
 mod form;
 #[cfg(test)]
 mod fuzz;
+mod report;
 mod signature;
+mod state;
 mod twiml;
 mod voice;
+
+pub(crate) use self::{callback::Callback, report::report};
 
 use bytes::Bytes;
 use http::{
@@ -26,8 +31,15 @@ use http::{
 };
 use http_body_util::Full;
 
-use self::{address::Address, call::Call, form::Form, signature::Body, twiml::Twiml};
-use super::{Desk, closed, dialogue};
+use self::{
+    address::Address,
+    call::{Call, Webhook},
+    form::Form,
+    signature::Body,
+    twiml::Printer,
+    voice::TWILIO,
+};
+use super::{Desk, closed, turn::Turn};
 use crate::{
     catalog::Brand,
     intake::Submission,
@@ -80,23 +92,21 @@ where
         Err(reply) => return *reply,
     };
     if call.is_over() {
-        return reply(StatusCode::OK, &Twiml::Empty);
+        return nothing(StatusCode::OK);
     }
-    let turn = match call.state() {
-        None => dialogue::open(call.survey),
-        Some(state) => dialogue::reply(call.survey, &state.place, call.keys()),
-    };
-    if let Some((question, given)) = turn.answer
+    let moved = call.moved();
+    if let Some((question, given)) = moved.answer
         && let Err(refusal) = submit(call.submission(question, given)).await
+        && !report::is_known(&refusal)
     {
-        return refused(&call, &refusal);
+        return refused(&call, &moved.keys, &refusal);
     }
-    reply(StatusCode::OK, &call.say(turn.prompt))
+    say(StatusCode::OK, &call, &call.say(&moved.prompt))
 }
 
 /// Says of a webhook whose body could not be read that nothing came of it.
 pub(crate) fn unread(refusal: &Refusal) -> Reply {
-    reply(refusal.reason.status(), &Twiml::Empty)
+    nothing(refusal.reason.status())
 }
 
 /// Who calls, proven, about a survey that can be answered.
@@ -112,7 +122,8 @@ fn accept<'a>(desk: &Desk<'a>, request: &Request<'a>) -> Result<Call<'a>, Box<Re
     if let Some(reason) = closed(survey) {
         return Err(Box::new(unavailable(desk, request, Some(brand), reason)));
     }
-    Call::read(brand, survey, address, form, desk.identity_key).map_err(|bad| {
+    let webhook = Webhook { dialect: &TWILIO, address, form };
+    Call::read(brand, survey, webhook, desk.identity_key).map_err(|bad| {
         tracing::warn!(
             brand = brand.id,
             survey = survey.id,
@@ -134,7 +145,7 @@ fn proven_form(
     let form_body = if is_form { request.body } else { &[] };
     let Ok(form) = Form::parse(form_body, desk.form_fields) else {
         desk.reject(Some(brand), Reason::TooLarge);
-        return Err(Box::new(reply(StatusCode::PAYLOAD_TOO_LARGE, &Twiml::Empty)));
+        return Err(Box::new(nothing(StatusCode::PAYLOAD_TOO_LARGE)));
     };
     let body = if is_form { Body::Form(&form) } else { Body::Raw(request.body) };
     let tokens = signature::tokens(&brand.accounts, form.get("AccountSid"));
@@ -149,7 +160,7 @@ fn proven_form(
              address (public_base_url), and that the account's auth token is configured"
         );
         desk.reject(Some(brand), Reason::BadSignature);
-        return Err(Box::new(reply(StatusCode::FORBIDDEN, &Twiml::Empty)));
+        return Err(Box::new(nothing(StatusCode::FORBIDDEN)));
     }
     Ok(form)
 }
@@ -162,12 +173,13 @@ fn unavailable(desk: &Desk<'_>, request: &Request<'_>, brand: Option<&Brand>, re
         reason = reason.code(),
         "a caller was told that the survey is not available: check the webhook's URL and the survey's channels"
     );
-    let wished = Address::new("", "", request.uri.query()).operators("lang");
-    reply(StatusCode::OK, &Twiml::Bye(call::sorry(wished.as_deref(), brand)))
+    let address = Address::new("", "", request.uri.query());
+    let sorry = call::sorry(address.operators("lang").as_deref(), brand);
+    reply(StatusCode::OK, Printer { dialect: &TWILIO, address: &address, about: None }.print(&sorry))
 }
 
 /// What a caller hears whose answer was not taken.
-fn refused(call: &Call<'_>, refusal: &Refusal) -> Reply {
+fn refused(call: &Call<'_>, keys: &str, refusal: &Refusal) -> Reply {
     let (brand, survey, reason) = (&call.brand.id, &call.survey.id, refusal.reason.code());
     if refusal.reason.outcome() != Outcome::Limited {
         let pointers: Vec<_> = refusal.problems.iter().map(|problem| problem.pointer.as_str()).collect();
@@ -179,23 +191,31 @@ fn refused(call: &Call<'_>, refusal: &Refusal) -> Reply {
             problems,
             "an answer by phone was refused, and the caller told so"
         );
-        return reply(StatusCode::OK, &Twiml::Bye(call.sorry()));
+        return say(StatusCode::OK, call, &call.sorry());
     }
     let pause_s =
         refusal.retry_after.map_or(2, |span| span.as_secs()).clamp(*PAUSE_S.start(), *PAUSE_S.end());
-    if let Some(wait) = call.wait(pause_s, TRIED_AGAIN) {
+    if let Some(wait) = call.wait(keys, pause_s, TRIED_AGAIN) {
         tracing::info!(brand, survey, reason, "an answer by phone found no room and is tried again");
-        return reply(StatusCode::OK, &wait);
+        return say(StatusCode::OK, call, &wait);
     }
     tracing::error!(brand, survey, reason, "an answer by phone found no room and is given up");
-    let mut reply = reply(refusal.reason.status(), &Twiml::Bye(call.sorry()));
+    let mut reply = say(refusal.reason.status(), call, &call.sorry());
     let retry_after_s = refusal.retry_after.map_or(pause_s, |span| span.as_secs().max(1));
     reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from(retry_after_s));
     reply
 }
 
-fn reply(status: StatusCode, twiml: &Twiml) -> Reply {
-    let mut reply = Response::new(Full::new(Bytes::from(twiml.render())));
+fn say(status: StatusCode, call: &Call<'_>, turn: &Turn) -> Reply {
+    reply(status, call.printer().print(turn))
+}
+
+fn nothing(status: StatusCode) -> Reply {
+    reply(status, twiml::NOTHING.as_bytes().to_vec())
+}
+
+fn reply(status: StatusCode, document: Vec<u8>) -> Reply {
+    let mut reply = Response::new(Full::new(Bytes::from(document)));
     *reply.status_mut() = status;
     let headers = reply.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/xml; charset=utf-8"));
