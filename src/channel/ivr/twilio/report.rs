@@ -121,3 +121,6 @@ fn refused(call: &Call<'_>, refusal: &Refusal) -> Reply {
     reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from(retry_after_s));
     reply
 }
+
+#[cfg(test)]
+mod fuzz;
