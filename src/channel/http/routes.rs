@@ -17,6 +17,7 @@ enum Route<'a> {
     Link,
     Form,
     Twilio { brand: &'a str, survey: &'a str },
+    Telnyx { brand: &'a str, survey: &'a str },
     IvrEvents,
     Widget,
     WidgetVersion { file: &'a str },
@@ -35,6 +36,7 @@ impl<'a> Route<'a> {
             ["r", _] | ["r", _, _] | ["m", _, _] | ["m", _, _, _] => Self::Link,
             ["f", _, _] => Self::Form,
             ["ivr", "twilio", brand, survey] => Self::Twilio { brand, survey },
+            ["ivr", "telnyx", brand, survey] => Self::Telnyx { brand, survey },
             ["v1", "ivr", "events"] => Self::IvrEvents,
             ["widget.js"] => Self::Widget,
             ["widget.d.ts"] => Self::WidgetTypes,
@@ -63,7 +65,8 @@ impl<'a> Route<'a> {
             Self::Widget | Self::WidgetVersion { .. } | Self::WidgetTypes => "GET, HEAD",
             Self::Definition { .. } | Self::Description => "GET, HEAD",
             Self::Beacon => "POST, OPTIONS",
-            Self::Twilio { .. } | Self::IvrEvents | Self::Responses | Self::Batch | Self::Links => "POST",
+            Self::Twilio { .. } | Self::Telnyx { .. } | Self::IvrEvents => "POST",
+            Self::Responses | Self::Batch | Self::Links => "POST",
         }
     }
 }
@@ -148,6 +151,7 @@ async fn post(edge: &Edge, request: Request, route: Route<'_>) -> Reply {
         Route::Link => Box::pin(doors::page_post(edge, request, Channel::Email)).await,
         Route::Form => Box::pin(doors::page_post(edge, request, Channel::Form)).await,
         Route::Twilio { brand, survey } => Box::pin(doors::twilio(edge, request, brand, survey)).await,
+        Route::Telnyx { brand, survey } => Box::pin(doors::telnyx(edge, request, brand, survey)).await,
         Route::IvrEvents => doors::event(edge, request).await,
         Route::Beacon => doors::beacon(edge, request).await,
         Route::Responses => json::responses(edge, request).await,
@@ -176,7 +180,7 @@ fn nowhere() -> Refusal {
 fn wrong_method(request: &Request, route: Route<'_>) -> Reply {
     let refusal = Refusal::new(Reason::MethodNotAllowed, format!("this route takes {}", route.methods()));
     let reply = match route {
-        Route::Twilio { .. } => ivr::twilio::unread(&refusal),
+        Route::Twilio { .. } | Route::Telnyx { .. } => ivr::twilio::unread(&refusal),
         _ => json::problem(&refusal, &request.trace),
     };
     allow(reply, route.methods())
@@ -188,10 +192,11 @@ mod tests {
 
     use super::*;
 
-    const ALL: [Route<'static>; 13] = [
+    const ALL: [Route<'static>; 14] = [
         Route::Link,
         Route::Form,
         Route::Twilio { brand: "", survey: "" },
+        Route::Telnyx { brand: "", survey: "" },
         Route::IvrEvents,
         Route::Widget,
         Route::WidgetVersion { file: "" },
@@ -213,6 +218,7 @@ mod tests {
             }
             Route::Form => &["/f/{brand}/{survey}"],
             Route::Twilio { .. } => &["/ivr/twilio/{brand}/{survey}"],
+            Route::Telnyx { .. } => &["/ivr/telnyx/{brand}/{survey}"],
             Route::IvrEvents => &["/v1/ivr/events"],
             Route::Widget => &["/widget.js"],
             Route::WidgetVersion { .. } => &["/widget-{version}.js"],

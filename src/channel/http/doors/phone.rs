@@ -1,4 +1,4 @@
-//! Calls: Twilio's and SignalWire's webhooks, and events of somebody's own exchange.
+//! Calls: webhooks of Twilio, SignalWire and Telnyx, and events of somebody's own exchange.
 
 use crate::{
     catalog::{Action, Catalog},
@@ -26,6 +26,30 @@ pub(in crate::channel::http) async fn twilio(
                 ivr::twilio::Request { brand, survey, uri: &parts.uri, headers: &parts.headers, body: &body };
             ivr::twilio::turn(desk(edge, &catalog), request, |submission| edge.intake.submit(submission))
                 .await
+        }
+        Err(refusal) => ivr::twilio::unread(&edge.intake.refuse(Channel::Ivr, None, refusal)),
+    }
+}
+
+/// `POST /ivr/telnyx/{brand}/{survey}`. The head is judged first: what cannot be genuine is not read.
+pub(in crate::channel::http) async fn telnyx(
+    edge: &Edge,
+    request: Request,
+    brand: &str,
+    survey: &str,
+) -> Reply {
+    let catalog = edge.catalog.load_full();
+    let desk = desk(edge, &catalog);
+    let head = request.parts.clone();
+    let webhook = |body| ivr::twilio::Request { brand, survey, uri: &head.uri, headers: &head.headers, body };
+    let signature = match ivr::telnyx::announced(&desk, &webhook(&[]), &head.headers, edge.clock.now()) {
+        Ok(signature) => signature,
+        Err(reply) => return *reply,
+    };
+    match request.read(edge.settings.http.body_bytes, &edge.settings.http).await {
+        Ok((_, body)) => {
+            let submit = |submission| edge.intake.submit(submission);
+            ivr::telnyx::turn(desk, webhook(&body), signature, submit).await
         }
         Err(refusal) => ivr::twilio::unread(&edge.intake.refuse(Channel::Ivr, None, refusal)),
     }

@@ -10,9 +10,9 @@
 //! A status callback that is sent here by mistake gets an empty response. GET is not for us: a GET webhook would put
 //! keys and numbers into access logs.
 
-mod address;
+pub(super) mod address;
 mod call;
-mod form;
+pub(super) mod form;
 #[cfg(test)]
 mod fuzz;
 mod signature;
@@ -27,9 +27,9 @@ use http::{
 use http_body_util::Full;
 
 use self::{address::Address, call::Call, form::Form, signature::Body, twiml::Twiml};
-use super::{Desk, closed, dialogue};
+use super::{Desk, closed, dialect::Dialect, dialogue};
 use crate::{
-    catalog::Brand,
+    catalog::{Account, Brand},
     intake::Submission,
     outcome::{Outcome, Reason, Receipt, Refusal},
 };
@@ -75,7 +75,33 @@ where
     F: FnOnce(Submission) -> Fut,
     Fut: Future<Output = Result<Receipt, Refusal>>,
 {
-    let call = match accept(&desk, &request) {
+    match prove(&desk, &request) {
+        Ok(proven) => converse(desk, request, proven, submit).await,
+        Err(reply) => *reply,
+    }
+}
+
+/// A webhook whose sender is proven.
+#[derive(Debug)]
+pub(super) struct Proven<'a> {
+    pub brand: &'a Brand,
+    pub address: Address<'a>,
+    pub form: Form,
+    pub dialect: Dialect,
+}
+
+/// Goes on with the dialogue, whichever way the sender was proven.
+pub(super) async fn converse<'a, F, Fut>(
+    desk: Desk<'a>,
+    request: Request<'a>,
+    proven: Proven<'a>,
+    submit: F,
+) -> Reply
+where
+    F: FnOnce(Submission) -> Fut,
+    Fut: Future<Output = Result<Receipt, Refusal>>,
+{
+    let call = match accept(&desk, &request, proven) {
         Ok(call) => call,
         Err(reply) => return *reply,
     };
@@ -99,13 +125,26 @@ pub(crate) fn unread(refusal: &Refusal) -> Reply {
     reply(refusal.reason.status(), &Twiml::Empty)
 }
 
-/// Who calls, proven, about a survey that can be answered.
-fn accept<'a>(desk: &Desk<'a>, request: &Request<'a>) -> Result<Call<'a>, Box<Reply>> {
+/// The signature of a URL and a form by an account's first key, for those who play the provider.
+pub(crate) fn signature_of(url: &str, pairs: &[(String, String)], account: &Account) -> Option<String> {
+    let form: Form = pairs.iter().cloned().collect();
+    let key = signature::keys(std::slice::from_ref(account), &account.sid).into_iter().next()?;
+    signature::sign(url, Body::Form(&form), key)
+}
+
+/// Who calls, by the signature over URL and form.
+fn prove<'a>(desk: &Desk<'a>, request: &Request<'a>) -> Result<Proven<'a>, Box<Reply>> {
     let Some(brand) = desk.catalog.brands.get(request.brand) else {
         return Err(Box::new(unavailable(desk, request, None, Reason::UnknownBrand)));
     };
     let address = Address::new(&brand.public_base_url, request.uri.path(), request.uri.query());
     let form = proven_form(desk, request, brand, &address)?;
+    Ok(Proven { brand, address, form, dialect: Dialect::Twiml })
+}
+
+/// A call about a survey that can be answered.
+fn accept<'a>(desk: &Desk<'a>, request: &Request<'a>, proven: Proven<'a>) -> Result<Call<'a>, Box<Reply>> {
+    let Proven { brand, address, form, .. } = proven;
     let Some(survey) = desk.catalog.survey(&brand.id, request.survey) else {
         return Err(Box::new(unavailable(desk, request, Some(brand), Reason::UnknownSurvey)));
     };
@@ -132,30 +171,43 @@ fn proven_form(
 ) -> Result<Form, Box<Reply>> {
     let is_form = form::is_form(request.headers, request.body);
     let form_body = if is_form { request.body } else { &[] };
-    let Ok(form) = Form::parse(form_body, desk.form_fields) else {
-        desk.reject(Some(brand), Reason::TooLarge);
-        return Err(Box::new(reply(StatusCode::PAYLOAD_TOO_LARGE, &Twiml::Empty)));
-    };
+    let form = Form::parse(form_body, desk.form_fields).map_err(|_| too_long(desk, brand))?;
     let body = if is_form { Body::Form(&form) } else { Body::Raw(request.body) };
-    let tokens = signature::tokens(&brand.accounts, form.get("AccountSid"));
+    let keys = signature::keys(&brand.accounts, form.get("AccountSid"));
     let signatures = signature::signatures(request.headers);
-    if !signature::is_genuine(&address.url(), body, &tokens, &signatures) {
+    if !signature::is_genuine(&address.url(), body, &keys, &signatures) {
         tracing::warn!(
             brand = brand.id,
             url = address.redacted(),
             signatures = signatures.len(),
-            tokens = tokens.len(),
+            keys = keys.len(),
             "a telephony signature is missing or does not fit this URL: check that the provider calls exactly this \
-             address (public_base_url), and that the account's auth token is configured"
+             address (public_base_url), and that the auth token or signing key of this AccountSid is configured"
         );
-        desk.reject(Some(brand), Reason::BadSignature);
-        return Err(Box::new(reply(StatusCode::FORBIDDEN, &Twiml::Empty)));
+        return Err(unsigned(desk, brand));
     }
     Ok(form)
 }
 
+/// Nothing, to a sender who proves nothing.
+pub(super) fn unsigned(desk: &Desk<'_>, brand: &Brand) -> Box<Reply> {
+    desk.reject(Some(brand), Reason::BadSignature);
+    Box::new(reply(StatusCode::FORBIDDEN, &Twiml::Empty))
+}
+
+/// Nothing, to a form with more fields than are taken.
+pub(super) fn too_long(desk: &Desk<'_>, brand: &Brand) -> Box<Reply> {
+    desk.reject(Some(brand), Reason::TooLarge);
+    Box::new(reply(StatusCode::PAYLOAD_TOO_LARGE, &Twiml::Empty))
+}
+
 /// An apology, in the language that the query asks for; the log says why.
-fn unavailable(desk: &Desk<'_>, request: &Request<'_>, brand: Option<&Brand>, reason: Reason) -> Reply {
+pub(super) fn unavailable(
+    desk: &Desk<'_>,
+    request: &Request<'_>,
+    brand: Option<&Brand>,
+    reason: Reason,
+) -> Reply {
     desk.reject(brand, reason);
     tracing::warn!(
         brand = brand.map(|brand| brand.id.as_str()),
