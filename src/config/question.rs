@@ -32,6 +32,7 @@ pub(super) fn read<'a>(table: &Table<'a>, earlier: &[Question], texts: &mut Vec<
         text,
         low,
         high,
+        audio: Texts::default(),
         ask_when: table.find("ask_when").and_then(|value| ask_when(&value, earlier)),
         choices,
         id,

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{table::Table, thanks, value::Value};
-use crate::survey::{Channel, Language, Question, Rule, Segment, Survey, Texts};
+use crate::survey::{Channel, Language, Phone, Question, Rule, Segment, Survey, Texts};
 
 /// More questions than a person answers.
 const QUESTIONS: usize = 100;
@@ -65,6 +65,7 @@ pub(super) fn read<'a>(table: &Table<'a>, brands: &BTreeSet<String>) -> SurveyFi
         default_language: default_language(table),
         questions: questions(table, &mut texts),
         thanks: BTreeMap::new(),
+        phone: Phone::default(),
     };
     survey.thanks = thanks::read(table, survey.first_scored(), &mut texts);
     table.no_more();

@@ -350,6 +350,7 @@ fn question(id: &str, kind: Kind, en: &str, de: &str) -> Question {
         text: texts(&[("en", en), ("de", de)]),
         low: Texts::default(),
         high: Texts::default(),
+        audio: Texts::default(),
         ask_when: None,
         choices: Vec::new(),
     }
@@ -366,6 +367,7 @@ fn survey(id: &str, questions: Vec<Question>) -> Survey {
         edit_window: Duration::from_secs(86_400),
         default_language: Language::parse("en").unwrap(),
         thanks: [].into(),
+        phone: voxgate::survey::Phone::default(),
         questions,
     }
 }

@@ -70,7 +70,7 @@ where
             return Err(book(&desk, Some(brand), Refusal::invalid(event.draft.problems)));
         }
         let asked = question.filter(|question| keypad::can_answer(question));
-        let next = asked.or_else(|| next_question(survey, 0, &[])).filter(|_| !event.completed);
+        let next = asked.or_else(|| next_question(survey, 0, &[], false)).filter(|_| !event.completed);
         return Ok(Taken { receipt: None, next: next.map(|next| event.words(next, survey, brand)) });
     };
     let next = match event.completed {
@@ -181,7 +181,7 @@ fn misfit(question: &Question, digits: &str) -> Problem {
 fn following<'s>(survey: &'s Survey, question: &Question, score: Option<i32>) -> Option<&'s Question> {
     let index = survey.questions.iter().position(|each| each.id == question.id)?;
     let scores: Vec<_> = score.map(|score| (question.id.clone(), score)).into_iter().collect();
-    next_question(survey, index + 1, &scores)
+    next_question(survey, index + 1, &scores, false)
 }
 
 impl Event {

@@ -26,6 +26,7 @@ pub(super) fn question(id: &str, kind: Kind) -> Question {
         ]),
         low: Texts::default(),
         high: Texts::default(),
+        audio: Texts::default(),
         ask_when: None,
         choices: Vec::new(),
     }
@@ -47,6 +48,7 @@ pub(super) fn survey(id: &str, questions: Vec<Question>) -> Survey {
         edit_window: Duration::from_secs(14 * 86_400),
         default_language: language("en"),
         thanks: [].into(),
+        phone: crate::survey::Phone::default(),
         questions,
     }
 }

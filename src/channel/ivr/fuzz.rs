@@ -2,7 +2,7 @@
 
 use futures_util::FutureExt as _;
 
-use super::{Desk, dialogue, events, fixtures};
+use super::{Desk, dialogue, events, fixtures, input::Input};
 use crate::{
     catalog::IdentityKey,
     intake::{Given, Submission},
@@ -20,7 +20,9 @@ fn a_call_ends_whatever_is_pressed_and_its_values_are_on_their_scales() {
         let keys = String::from_utf8_lossy(input);
         for survey in &surveys {
             let mut pressed = keys.lines();
-            let mut turn = dialogue::open(survey);
+            let language = fixtures::language("en");
+            let dialogue = dialogue::Dialogue { survey, language, languages: Vec::new() };
+            let mut turn = dialogue.open();
             for turns in 0.. {
                 assert!(turns <= TURNS, "the call does not end");
                 if let Some((question, given)) = &turn.answer {
@@ -32,11 +34,9 @@ fn a_call_ends_whatever_is_pressed_and_its_values_are_on_their_scales() {
                         other => panic!("{other:?}"),
                     }
                 }
-                let place = match &turn.prompt {
-                    dialogue::Prompt::Thanks => break,
-                    dialogue::Prompt::Ask(_, place) | dialogue::Prompt::ConfirmOne(_, place) => place.clone(),
-                };
-                turn = dialogue::reply(survey, &place, pressed.next().unwrap_or_default());
+                let Some(place) = turn.prompt.place() else { break };
+                let keys = pressed.next().unwrap_or_default().to_owned();
+                turn = dialogue.reply(place, &Input { keys, ..Input::default() });
             }
         }
     });

@@ -13,19 +13,24 @@
 //! signed by the provider, or sealed by us; so any gateway can take any turn, and a retried turn gets the same TwiML
 //! byte for byte. That it is a retry is known by the submission key: call, turn and keys.
 
-pub(crate) mod dialect;
 pub(crate) mod dialogue;
 pub(crate) mod events;
+pub(crate) mod input;
 pub(crate) mod keypad;
+pub(crate) mod script;
 pub(crate) mod telnyx;
+pub(crate) mod turn;
 pub(crate) mod twilio;
 
+mod speech;
 mod words;
 
 #[cfg(test)]
 mod fixtures;
 #[cfg(test)]
 mod fuzz;
+#[cfg(test)]
+mod simulated;
 
 use crate::{
     catalog::{Brand, Catalog, IdentityKey},

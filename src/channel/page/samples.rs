@@ -25,6 +25,7 @@ fn question(id: &str, kind: Kind, required: bool, text: &[(&str, &str)]) -> Ques
         text: texts(text),
         low: Texts::default(),
         high: Texts::default(),
+        audio: Texts::default(),
         ask_when: None,
         choices: Vec::new(),
     }
@@ -41,6 +42,7 @@ fn survey(id: &str, one_response_per: Rule, questions: Vec<Question>) -> Survey 
         edit_window: Duration::from_secs(14 * 86_400),
         default_language: language("en"),
         thanks: [].into(),
+        phone: crate::survey::Phone::default(),
         questions,
     }
 }

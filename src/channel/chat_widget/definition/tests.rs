@@ -42,6 +42,7 @@ fn question(id: &str, kind: Kind, text: Texts) -> Question {
         text,
         low,
         high,
+        audio: Texts::default(),
         ask_when: None,
         choices: Vec::new(),
     }
@@ -62,6 +63,7 @@ fn nps() -> Survey {
         edit_window: Duration::from_secs(86_400),
         default_language: language("en"),
         thanks: [].into(),
+        phone: crate::survey::Phone::default(),
         questions: vec![
             Question {
                 required: true,

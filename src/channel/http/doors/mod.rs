@@ -7,7 +7,7 @@ mod widget;
 
 pub(super) use self::{
     people::{form_page, link_page, no_page, page_post, refused_page},
-    phone::{event, telnyx, twilio},
+    phone::{event, telnyx, twilio, twilio_report},
     programs::links,
     widget::{beacon, definition, preflight, widget_version},
 };

@@ -31,12 +31,34 @@ pub(in crate::channel::http) async fn twilio(
     }
 }
 
-/// `POST /ivr/telnyx/{brand}/{survey}`. The head is judged first: what cannot be genuine is not read.
+/// `POST /ivr/twilio/{brand}/{survey}/{recording|transcription}`.
+pub(in crate::channel::http) async fn twilio_report(
+    edge: &Edge,
+    request: Request,
+    brand: &str,
+    survey: &str,
+    callback: ivr::twilio::Callback,
+) -> Reply {
+    let catalog = edge.catalog.load_full();
+    match request.read(edge.settings.http.body_bytes, &edge.settings.http).await {
+        Ok((parts, body)) => {
+            let request =
+                ivr::twilio::Request { brand, survey, uri: &parts.uri, headers: &parts.headers, body: &body };
+            let submit = |submission| edge.intake.submit(submission);
+            ivr::twilio::report(desk(edge, &catalog), request, callback, submit).await
+        }
+        Err(refusal) => ivr::twilio::unread(&edge.intake.refuse(Channel::Ivr, None, refusal)),
+    }
+}
+
+/// `POST /ivr/telnyx/{brand}/{survey}`, and with a callback `…/{recording|transcription}`. The head is judged first:
+/// what cannot be genuine is not read.
 pub(in crate::channel::http) async fn telnyx(
     edge: &Edge,
     request: Request,
     brand: &str,
     survey: &str,
+    callback: Option<ivr::twilio::Callback>,
 ) -> Reply {
     let catalog = edge.catalog.load_full();
     let desk = desk(edge, &catalog);
@@ -46,12 +68,13 @@ pub(in crate::channel::http) async fn telnyx(
         Ok(signature) => signature,
         Err(reply) => return *reply,
     };
-    match request.read(edge.settings.http.body_bytes, &edge.settings.http).await {
-        Ok((_, body)) => {
-            let submit = |submission| edge.intake.submit(submission);
-            ivr::telnyx::turn(desk, webhook(&body), signature, submit).await
+    let submit = |submission| edge.intake.submit(submission);
+    match (request.read(edge.settings.http.body_bytes, &edge.settings.http).await, callback) {
+        (Ok((_, body)), None) => ivr::telnyx::turn(desk, webhook(&body), signature, submit).await,
+        (Ok((_, body)), Some(callback)) => {
+            ivr::telnyx::report(desk, webhook(&body), signature, callback, submit).await
         }
-        Err(refusal) => ivr::twilio::unread(&edge.intake.refuse(Channel::Ivr, None, refusal)),
+        (Err(refusal), _) => ivr::twilio::unread(&edge.intake.refuse(Channel::Ivr, None, refusal)),
     }
 }
 

@@ -3,18 +3,27 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::{
-    super::fixtures::{asked_below, question, support, survey, visit},
+    super::fixtures::{asked_below, language, question, support, survey, visit},
     *,
 };
 use crate::survey::Kind;
 
+fn about(survey: &Survey) -> Dialogue<'_> {
+    Dialogue { survey, language: language("en"), languages: Vec::new() }
+}
+
+fn pressed(keys: &str) -> Input {
+    Input { keys: keys.to_owned(), ..Input::default() }
+}
+
 /// A call in which these keys are pressed, one entry a turn: the answers as they are given, and how it stands then.
 fn call<'s>(survey: &'s Survey, turns: &[&str]) -> (Vec<(String, Given)>, Prompt<'s>) {
     let mut answers = Vec::new();
-    let mut turn = open(survey);
+    let dialogue = about(survey);
+    let mut turn = dialogue.open();
     for keys in turns {
-        let (Prompt::Ask(_, place) | Prompt::ConfirmOne(_, place)) = turn.prompt else { break };
-        turn = reply(survey, &place, keys);
+        let Some(place) = turn.prompt.place() else { break };
+        turn = dialogue.reply(place, &pressed(keys));
         answers.extend(turn.answer.iter().map(|(question, given)| (question.id.clone(), given.clone())));
     }
     (answers, turn.prompt)
@@ -128,13 +137,13 @@ fn only_scores_that_decide_something_later_are_carried_along() {
 #[test]
 fn a_question_that_a_reload_took_away_ends_the_call() {
     let place = Place { question: "gone".to_owned(), ..Place::default() };
-    assert_eq!(reply(&support(), &place, "9"), Turn { answer: None, prompt: Prompt::Thanks });
+    assert_eq!(about(&support()).reply(&place, &pressed("9")), Move::without_answer(Prompt::Thanks));
 }
 
 #[test]
 fn a_survey_of_texts_alone_is_thanked_for_at_once() {
     let survey = survey("s", vec![question("why", Kind::Text)]);
-    assert_eq!(open(&survey), Turn { answer: None, prompt: Prompt::Thanks });
+    assert_eq!(about(&survey).open(), Move::without_answer(Prompt::Thanks));
 }
 
 proptest! {
@@ -143,12 +152,13 @@ proptest! {
         presses in proptest::collection::vec("[0-9#*]{0,2}", 16),
     ) {
         for survey in [support(), visit()] {
-            let mut turn = open(&survey);
+            let dialogue = about(&survey);
+            let mut turn = dialogue.open();
             let mut turns = 0;
-            while let Prompt::Ask(_, place) | Prompt::ConfirmOne(_, place) = &turn.prompt {
-                let keys = presses.get(turns).cloned().unwrap_or_default();
-                let next = reply(&survey, place, &keys);
-                prop_assert_eq!(&next, &reply(&survey, place, &keys));
+            while let Some(place) = turn.prompt.place() {
+                let keys = pressed(presses.get(turns).map_or("", String::as_str));
+                let next = dialogue.reply(place, &keys);
+                prop_assert_eq!(&next, &dialogue.reply(place, &keys));
                 turn = next;
                 turns += 1;
             }

@@ -38,6 +38,10 @@ impl<'s> Model<'s> {
         self.confirming
     }
 
+    pub(super) const fn is_asked_again(&self) -> bool {
+        self.asked_again > 0
+    }
+
     pub(super) fn kind(&self) -> Kind {
         self.at.map_or(Kind::Text, |at| self.survey.questions[at].kind)
     }

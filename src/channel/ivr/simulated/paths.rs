@@ -79,8 +79,17 @@ const TWO_KEYS: &[&str] = &[
     "19", "20", "55", "99", "1*", "*1",
 ];
 
+/// Of those that say the same when a question is asked again, a few.
+const TWO_KEYS_AGAIN: &[&str] = &["", "0", "1", "9", "00", "01", "10", "11"];
+const ONE_KEY_AGAIN: &[&str] = &["", "0", "1", "3", "8", "*"];
+
 fn all_keys(model: &Model<'_>) -> &'static [&'static str] {
-    if model.keys() == 2 { TWO_KEYS } else { ONE_KEY }
+    match (model.keys(), model.is_asked_again()) {
+        (2, false) => TWO_KEYS,
+        (2, true) => TWO_KEYS_AGAIN,
+        (_, false) => ONE_KEY,
+        (_, true) => ONE_KEY_AGAIN,
+    }
 }
 
 /// One that answers, one that does not, silence; and what a lone 1 may be followed by.
@@ -99,7 +108,7 @@ fn every_path_of_a_call_with_one_question_ends_in_the_record_of_the_contract() {
         let exchange = Exchange::new(fixtures::survey("s", vec![of_kind("q", kind)]));
         for provider in Provider::ALL {
             let ways = explore(&exchange, provider, &mut Vec::new(), all_keys);
-            assert!(ways > 100, "{kind:?} {provider:?}: {ways}");
+            assert!(ways > 40, "{kind:?} {provider:?}: {ways}");
         }
     }
 }

@@ -6,7 +6,7 @@
 //! with the references in its query; it is as trustworthy as the provider's configuration.
 //!
 //! TeXML is TwiML with fewer attributes: `<Gather>` has no `actionOnEmptyResult`, so that silence comes to the redirect
-//! behind it, and no `method`, which is the application's (set it to POST).
+//! behind it, and no `method`, which is the application's (it has to be POST).
 
 mod seal;
 mod signature;
@@ -19,8 +19,15 @@ use http::HeaderMap;
 use self::signature::Unproven;
 use super::{
     Desk,
-    dialect::Dialect,
-    twilio::{self, Proven, Reply, Request, address::Address, form::Form},
+    twilio::{
+        self, Callback, Proven, Reply, Request,
+        address::Address,
+        call::Webhook,
+        callback::Reported,
+        form::Form,
+        report::reported,
+        voice::TELNYX,
+    },
 };
 use crate::{
     catalog::{Account, Brand},
@@ -40,7 +47,7 @@ pub(crate) fn announced<'a>(
     now: Timestamp,
 ) -> Result<Signature<'a>, Box<Reply>> {
     let Some(brand) = desk.catalog.brands.get(request.brand) else {
-        return Err(Box::new(twilio::unavailable(desk, request, None, Reason::UnknownBrand)));
+        return Err(Box::new(twilio::unavailable(desk, request, &TELNYX, None, Reason::UnknownBrand)));
     };
     Signature::read(headers, now).map_err(|why| unproven(desk, request, brand, why))
 }
@@ -56,8 +63,31 @@ where
     F: FnOnce(Submission) -> Fut,
     Fut: Future<Output = Result<Receipt, Refusal>>,
 {
-    match prove(&desk, &request, signature) {
+    let call_id = |form: &Form, _: &Address<'_>| form.get("CallSid").to_owned();
+    match prove(&desk, &request, signature, call_id) {
         Ok(proven) => twilio::converse(desk, request, proven, submit).await,
+        Err(reply) => *reply,
+    }
+}
+
+/// Takes a report of a recorded comment. Its URL names the call, and is sealed for it; the body need not.
+pub(crate) async fn report<F, Fut>(
+    desk: Desk<'_>,
+    request: Request<'_>,
+    signature: Signature<'_>,
+    callback: Callback,
+    submit: F,
+) -> Reply
+where
+    F: Fn(Submission) -> Fut,
+    Fut: Future<Output = Result<Receipt, Refusal>>,
+{
+    let call_id = |_: &Form, address: &Address<'_>| {
+        let call_id = Reported::read(address.ours().unwrap_or("")).call_id;
+        call_id.map(|call_id| call_id.as_str().to_owned()).unwrap_or_default()
+    };
+    match prove(&desk, &request, signature, call_id) {
+        Ok(proven) => reported(desk, request, proven, callback, submit).await,
         Err(reply) => *reply,
     }
 }
@@ -66,17 +96,18 @@ fn prove<'a>(
     desk: &Desk<'a>,
     request: &Request<'a>,
     signature: Signature<'_>,
+    call_id: impl FnOnce(&Form, &Address<'_>) -> String,
 ) -> Result<Proven<'a>, Box<Reply>> {
     let Some(brand) = desk.catalog.brands.get(request.brand) else {
-        return Err(Box::new(twilio::unavailable(desk, request, None, Reason::UnknownBrand)));
+        return Err(Box::new(twilio::unavailable(desk, request, &TELNYX, None, Reason::UnknownBrand)));
     };
     let form = Form::parse(request.body, desk.form_fields).map_err(|_| twilio::too_long(desk, brand))?;
     let account = Account::of(&brand.accounts, form.get("AccountSid"));
     signature.check(request.body, account).map_err(|why| unproven(desk, request, brand, why))?;
-    let seal = Seal::new(desk.identity_key, form.get("CallSid"));
     let address = Address::new(&brand.public_base_url, request.uri.path(), request.uri.query());
+    let seal = Seal::new(desk.identity_key, &call_id(&form, &address));
     let address = address.sealed(seal).ok_or_else(|| unproven(desk, request, brand, Unproven::Unsealed))?;
-    Ok(Proven { brand, address, form, dialect: Dialect::Texml })
+    Ok(Proven { brand, webhook: Webhook { dialect: &TELNYX, address, form } })
 }
 
 fn unproven(desk: &Desk<'_>, request: &Request<'_>, brand: &Brand, why: Unproven) -> Box<Reply> {
