@@ -88,6 +88,8 @@ pub struct Override {
     pub low: Texts,
     /// The words at the scale's highest score.
     pub high: Texts,
+    /// Addresses of recordings for the phone.
+    pub audio: Texts,
     /// The words of choices, by the choice's value.
     pub choices: BTreeMap<String, Texts>,
 }

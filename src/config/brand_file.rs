@@ -4,7 +4,14 @@ use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;
 
-use super::{colours, secrets::SAMPLE_API_KEYS, table::Table, value::Value};
+use super::{
+    colours,
+    phone::{self, PhoneKeys},
+    question::recording,
+    secrets::SAMPLE_API_KEYS,
+    table::Table,
+    value::Value,
+};
 use crate::{
     catalog::{Account, Action, ApiKey, ApiKeyHash, Brand, Origin, Override},
     intake::Country,
@@ -18,6 +25,8 @@ pub(super) struct BrandFile<'a> {
     pub(super) api_keys: Vec<(ApiKeyHash, ApiKey, Value<'a>)>,
     /// As in the brand, in the same order.
     pub(super) override_places: Vec<OverridePlace<'a>>,
+    /// How its surveys are asked on the phone, where it says so.
+    pub(super) phone: PhoneKeys,
 }
 
 /// Where an override stands, for problems found when it is applied.
@@ -55,8 +64,9 @@ pub(super) fn read<'a>(table: &Table<'a>, base: &str) -> BrandFile<'a> {
         overrides,
         id,
     };
+    let phone = phone::read(table);
     table.no_more();
-    BrandFile { brand, api_keys, override_places }
+    BrandFile { brand, api_keys, override_places, phone }
 }
 
 /// The tables of `[[key]]`.
@@ -192,6 +202,8 @@ fn text_override<'a>(value: &Value<'a>) -> Option<(Override, OverridePlace<'a>)>
     let question = table.need("question", "\"recommend\"");
     let texts = |key| table.find(key).map(|value: Value<'_>| value.texts()).unwrap_or_default();
     let (text, low, high): (Texts, Texts, Texts) = (texts("text"), texts("low"), texts("high"));
+    let recorded = table.find("audio");
+    let audio = recorded.as_ref().map(|value| value.by_language(recording)).unwrap_or_default();
     let choice_values: Vec<_> = table
         .find("choices")
         .and_then(|value| value.table())
@@ -200,12 +212,13 @@ fn text_override<'a>(value: &Value<'a>) -> Option<(Override, OverridePlace<'a>)>
     table.no_more();
     let choices: BTreeMap<_, _> =
         choice_values.iter().map(|(choice, value)| ((*choice).to_owned(), value.texts())).collect();
-    if text.is_empty() && low.is_empty() && high.is_empty() && choices.is_empty() {
-        value.problem("overrides nothing; give it text, low, high or choices");
+    let has_text = [&text, &low, &high].iter().any(|texts| !texts.is_empty());
+    if !has_text && recorded.is_none() && choices.is_empty() {
+        value.problem("overrides nothing; give it text, low, high, audio or choices");
     }
     let id =
         |value: &Option<Value<'a>>| value.as_ref().and_then(|value| value.text()).unwrap_or("").to_owned();
     let (survey_id, question_id) = (id(&survey), id(&question));
     let place = OverridePlace { survey, question, choices: choice_values };
-    Some((Override { survey: survey_id, question: question_id, text, low, high, choices }, place))
+    Some((Override { survey: survey_id, question: question_id, text, low, high, audio, choices }, place))
 }

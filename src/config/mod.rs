@@ -14,6 +14,7 @@ mod gateway_file;
 mod layers;
 mod listeners;
 mod overrides;
+mod phone;
 mod question;
 mod secrets;
 pub(crate) mod settings;

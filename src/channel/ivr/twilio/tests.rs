@@ -11,8 +11,11 @@ use crate::{
     catalog::{Catalog, IdentityKey, Secret},
     intake::{Given, Proof},
     outcome::{Ledger, ResponseId},
-    survey::{Channel, Identity},
+    survey::{Channel, Identity, Survey},
 };
+
+mod menus;
+mod reports;
 
 const CALL_ID: &str = "CA00000000000000000000000000000001";
 const SWISS: &str = "+41446681800";
@@ -54,6 +57,15 @@ impl Line {
             refusals: RefCell::default(),
             submitted: RefCell::default(),
         }
+    }
+
+    /// On which both surveys are asked as `change` says.
+    fn asking(change: impl Fn(&mut Survey)) -> Self {
+        let mut line = Self::new();
+        for survey in line.catalog.surveys.get_mut("acme").unwrap().values_mut() {
+            change(std::sync::Arc::make_mut(survey));
+        }
+        line
     }
 
     fn refusing(refusals: impl IntoIterator<Item = Refusal>) -> Self {
