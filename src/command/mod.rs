@@ -12,6 +12,7 @@ mod operate;
 mod quarantine;
 mod report;
 mod serve;
+mod simulate;
 pub(crate) mod store_access;
 mod when;
 mod widget_snippet;
@@ -61,6 +62,9 @@ enum Command {
     Link(link::LinkArgs),
     /// Print the line that puts the chat widget on a site, with the hash of its script
     WidgetSnippet(widget_snippet::WidgetSnippet),
+    /// Play a call to the running gateway
+    #[command(subcommand)]
+    Simulate(simulate::Simulate),
     /// Ask for the spool's state, or send delivered records again
     Spool(operate::SpoolArgs),
     /// List or retry the records that the store refused
@@ -129,6 +133,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Erase(from) => ask_store::erase(&from, out),
         Command::Link(args) => link::run(&args, out).map(done),
         Command::WidgetSnippet(args) => widget_snippet::run(&args, out).map(done),
+        Command::Simulate(command) => simulate::run(&command, out),
         Command::Spool(args) => operate::spool(args, out),
         Command::DeadLetters(args) => operate::dead_letters(args, out),
     };

@@ -13,7 +13,7 @@ use super::{
     value::Value,
 };
 use crate::{
-    catalog::{Account, Action, ApiKey, ApiKeyHash, Brand, Origin, Override, Secret},
+    catalog::{Account, Action, ApiKey, ApiKeyHash, Brand, Origin, Override},
     intake::Country,
     survey::Texts,
 };
@@ -59,7 +59,7 @@ pub(super) fn read<'a>(table: &Table<'a>, base: &str) -> BrandFile<'a> {
         }),
         allowed_origins: table.find("allowed_origins").map(|value| value.list_of(origin)).unwrap_or_default(),
         redirects: table.find("redirects").map(|value| value.list_of(redirect)).unwrap_or_default(),
-        link_secrets: live_secrets(table, "link_secrets"),
+        link_secrets: live(table, "link_secrets", Value::secret),
         accounts: accounts(table),
         overrides,
         id,
@@ -126,14 +126,14 @@ fn redirect(value: &Value<'_>) -> Option<String> {
     Some(value.http_url(advice, plain)?.into())
 }
 
-/// One or two live secrets: two while one is replaced by the other.
-fn live_secrets(table: &Table<'_>, key: &'static str) -> Vec<Secret> {
+/// One or two live secrets or keys: two while one is replaced by the other.
+fn live<'a, T>(table: &Table<'a>, key: &'static str, read: impl Fn(&Value<'a>) -> Option<T>) -> Vec<T> {
     let Some(value) = table.find(key).map(Value::hidden) else { return Vec::new() };
     let items = value.list().unwrap_or_default();
     if items.is_empty() || items.len() > 2 {
         value.problem("must hold one secret, or two while one replaces the other");
     }
-    items.iter().filter_map(Value::secret).collect()
+    items.iter().filter_map(read).collect()
 }
 
 fn accounts(table: &Table<'_>) -> Vec<Account> {
@@ -141,7 +141,7 @@ fn accounts(table: &Table<'_>) -> Vec<Account> {
     for value in tables(table, "telephony") {
         let Some(account) = account(&value) else { continue };
         if accounts.iter().any(|other| other.sid == account.sid) {
-            value.problem("is a second table for the same account; give one of them both tokens");
+            value.problem("is a second table for the same account; give one of them all keys");
         }
         accounts.push(account);
     }
@@ -154,12 +154,18 @@ fn account(value: &Value<'_>) -> Option<Account> {
     let advice = "is no account; write the provider's account id, or \"*\" for any";
     let sid =
         sid.and_then(|value| value.parsed(advice, |text| (text == "*" || is_account(text)).then_some(text)));
-    if table.find("tokens").is_none() {
-        table.problem("tokens", "is missing; write for example tokens = [\"env:TWILIO_AUTH_TOKEN\"]");
+    if ["tokens", "shared_keys", "public_keys"].iter().all(|key| table.find(key).is_none()) {
+        table.problem(
+            "tokens",
+            "is missing; write for example tokens = [\"env:TWILIO_AUTH_TOKEN\"] (Twilio, SignalWire), or \
+             public_keys = [\"env:TELNYX_PUBLIC_KEY\"] (Telnyx)",
+        );
     }
-    let tokens = live_secrets(&table, "tokens");
+    let tokens = live(&table, "tokens", Value::secret);
+    let shared_keys = live(&table, "shared_keys", Value::secret);
+    let public_keys = live(&table, "public_keys", Value::public_key);
     table.no_more();
-    Some(Account { sid: sid?.to_owned(), tokens })
+    Some(Account { sid: sid?.to_owned(), tokens, shared_keys, public_keys })
 }
 
 fn is_account(text: &str) -> bool {

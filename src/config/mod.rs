@@ -35,6 +35,7 @@ pub(crate) use self::texts::is_id;
 pub(crate) use self::{
     finding::{Finding, Place, Problems},
     overrides::{Overrides, Role},
+    secrets::secret_of,
     settings::Settings,
 };
 

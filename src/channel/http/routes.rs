@@ -18,6 +18,7 @@ enum Route<'a> {
     Form,
     Twilio { brand: &'a str, survey: &'a str },
     TwilioReport { brand: &'a str, survey: &'a str, callback: Callback },
+    Telnyx { brand: &'a str, survey: &'a str, callback: Option<Callback> },
     IvrEvents,
     Widget,
     WidgetVersion { file: &'a str },
@@ -38,6 +39,10 @@ impl<'a> Route<'a> {
             ["ivr", "twilio", brand, survey] => Self::Twilio { brand, survey },
             ["ivr", "twilio", brand, survey, report] => {
                 Self::TwilioReport { brand, survey, callback: Callback::of(report)? }
+            }
+            ["ivr", "telnyx", brand, survey] => Self::Telnyx { brand, survey, callback: None },
+            ["ivr", "telnyx", brand, survey, report] => {
+                Self::Telnyx { brand, survey, callback: Some(Callback::of(report)?) }
             }
             ["v1", "ivr", "events"] => Self::IvrEvents,
             ["widget.js"] => Self::Widget,
@@ -67,7 +72,7 @@ impl<'a> Route<'a> {
             Self::Widget | Self::WidgetVersion { .. } | Self::WidgetTypes => "GET, HEAD",
             Self::Definition { .. } | Self::Description => "GET, HEAD",
             Self::Beacon => "POST, OPTIONS",
-            Self::Twilio { .. } | Self::TwilioReport { .. } | Self::IvrEvents => "POST",
+            Self::Twilio { .. } | Self::TwilioReport { .. } | Self::Telnyx { .. } | Self::IvrEvents => "POST",
             Self::Responses | Self::Batch | Self::Links => "POST",
         }
     }
@@ -156,6 +161,9 @@ async fn post(edge: &Edge, request: Request, route: Route<'_>) -> Reply {
         Route::TwilioReport { brand, survey, callback } => {
             Box::pin(doors::twilio_report(edge, request, brand, survey, callback)).await
         }
+        Route::Telnyx { brand, survey, callback } => {
+            Box::pin(doors::telnyx(edge, request, brand, survey, callback)).await
+        }
         Route::IvrEvents => doors::event(edge, request).await,
         Route::Beacon => doors::beacon(edge, request).await,
         Route::Responses => json::responses(edge, request).await,
@@ -184,7 +192,7 @@ fn nowhere() -> Refusal {
 fn wrong_method(request: &Request, route: Route<'_>) -> Reply {
     let refusal = Refusal::new(Reason::MethodNotAllowed, format!("this route takes {}", route.methods()));
     let reply = match route {
-        Route::Twilio { .. } | Route::TwilioReport { .. } => ivr::twilio::unread(&refusal),
+        Route::Twilio { .. } | Route::TwilioReport { .. } | Route::Telnyx { .. } => ivr::twilio::unread(&refusal),
         _ => json::problem(&refusal, &request.trace),
     };
     allow(reply, route.methods())
@@ -196,12 +204,15 @@ mod tests {
 
     use super::*;
 
-    const ALL: [Route<'static>; 15] = [
+    const ALL: [Route<'static>; 18] = [
         Route::Link,
         Route::Form,
         Route::Twilio { brand: "", survey: "" },
         Route::TwilioReport { brand: "", survey: "", callback: Callback::Recording },
         Route::TwilioReport { brand: "", survey: "", callback: Callback::Transcription },
+        Route::Telnyx { brand: "", survey: "", callback: None },
+        Route::Telnyx { brand: "", survey: "", callback: Some(Callback::Recording) },
+        Route::Telnyx { brand: "", survey: "", callback: Some(Callback::Transcription) },
         Route::IvrEvents,
         Route::Widget,
         Route::WidgetVersion { file: "" },
@@ -228,6 +239,13 @@ mod tests {
             }
             Route::TwilioReport { callback: Callback::Transcription, .. } => {
                 &["/ivr/twilio/{brand}/{survey}/transcription"]
+            }
+            Route::Telnyx { callback: None, .. } => &["/ivr/telnyx/{brand}/{survey}"],
+            Route::Telnyx { callback: Some(Callback::Recording), .. } => {
+                &["/ivr/telnyx/{brand}/{survey}/recording"]
+            }
+            Route::Telnyx { callback: Some(Callback::Transcription), .. } => {
+                &["/ivr/telnyx/{brand}/{survey}/transcription"]
             }
             Route::IvrEvents => &["/v1/ivr/events"],
             Route::Widget => &["/widget.js"],

@@ -87,8 +87,18 @@ pub(super) fn brand() -> Brand {
         allowed_origins: Vec::new(),
         redirects: Vec::new(),
         link_secrets: Vec::new(),
-        accounts: vec![Account { sid: "*".to_owned(), tokens: vec![Secret::new("token")] }],
+        accounts: vec![any_account()],
         overrides: Vec::new(),
+    }
+}
+
+/// Proven by `token`, and by the sample's signing key.
+pub(super) fn any_account() -> Account {
+    Account {
+        sid: "*".to_owned(),
+        tokens: vec![Secret::new("token")],
+        shared_keys: Vec::new(),
+        public_keys: super::telnyx::sample_public_key().into_iter().collect(),
     }
 }
 

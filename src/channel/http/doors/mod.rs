@@ -7,7 +7,7 @@ mod widget;
 
 pub(super) use self::{
     people::{form_page, link_page, no_page, page_post, refused_page},
-    phone::{event, twilio, twilio_report},
+    phone::{event, telnyx, twilio, twilio_report},
     programs::links,
     widget::{beacon, definition, preflight, widget_version},
 };

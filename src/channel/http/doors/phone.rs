@@ -1,4 +1,4 @@
-//! Calls: Twilio's and SignalWire's webhooks, and events of somebody's own exchange.
+//! Calls: webhooks of Twilio, SignalWire and Telnyx, and events of somebody's own exchange.
 
 use crate::{
     catalog::{Action, Catalog},
@@ -48,6 +48,33 @@ pub(in crate::channel::http) async fn twilio_report(
             ivr::twilio::report(desk(edge, &catalog), request, callback, submit).await
         }
         Err(refusal) => ivr::twilio::unread(&edge.intake.refuse(Channel::Ivr, None, refusal)),
+    }
+}
+
+/// `POST /ivr/telnyx/{brand}/{survey}`, and with a callback `…/{recording|transcription}`. The head is judged first:
+/// what cannot be genuine is not read.
+pub(in crate::channel::http) async fn telnyx(
+    edge: &Edge,
+    request: Request,
+    brand: &str,
+    survey: &str,
+    callback: Option<ivr::twilio::Callback>,
+) -> Reply {
+    let catalog = edge.catalog.load_full();
+    let desk = desk(edge, &catalog);
+    let head = request.parts.clone();
+    let webhook = |body| ivr::twilio::Request { brand, survey, uri: &head.uri, headers: &head.headers, body };
+    let signature = match ivr::telnyx::announced(&desk, &webhook(&[]), &head.headers, edge.clock.now()) {
+        Ok(signature) => signature,
+        Err(reply) => return *reply,
+    };
+    let submit = |submission| edge.intake.submit(submission);
+    match (request.read(edge.settings.http.body_bytes, &edge.settings.http).await, callback) {
+        (Ok((_, body)), None) => ivr::telnyx::turn(desk, webhook(&body), signature, submit).await,
+        (Ok((_, body)), Some(callback)) => {
+            ivr::telnyx::report(desk, webhook(&body), signature, callback, submit).await
+        }
+        (Err(refusal), _) => ivr::twilio::unread(&edge.intake.refuse(Channel::Ivr, None, refusal)),
     }
 }
 

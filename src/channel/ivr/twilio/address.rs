@@ -8,21 +8,31 @@
 //!
 //! The provider signs the URL that it calls, so what stands in it is as trustworthy as the signature. The base may have
 //! a path prefix; the path that reached us is appended to it, so a proxy that serves the gateway under a prefix has to
-//! take the prefix off.
+//! take the prefix off. Where the provider signs the body alone, our part ends with a [`Seal`], `vg_seal=…`.
 
 use std::borrow::Cow;
 
-use super::{super::dialogue::State, callback::Callback, state};
+use super::{
+    super::{
+        dialogue::{Place, State},
+        telnyx::Seal,
+    },
+    callback::Callback,
+    state,
+};
 
 /// Where our part of a query begins.
 const STEP: &str = "vg_step=";
+/// What our part ends with where the provider does not sign it.
+const SEAL: &str = "&vg_seal=";
 
 /// A URL as it was called.
 #[derive(Clone, Copy)]
-pub(super) struct Address<'a> {
+pub(in crate::channel::ivr) struct Address<'a> {
     base: &'a str,
     path: &'a str,
     query: Option<&'a str>,
+    seal: Option<Seal<'a>>,
 }
 
 /// Shows what may be logged.
@@ -34,8 +44,20 @@ impl std::fmt::Debug for Address<'_> {
 
 impl<'a> Address<'a> {
     /// The URL of a request: the brand's public base, then path and query as they came.
-    pub(super) fn new(base: &'a str, path: &'a str, query: Option<&'a str>) -> Self {
-        Self { base: base.trim_end_matches('/'), path, query }
+    pub(in crate::channel::ivr) fn new(base: &'a str, path: &'a str, query: Option<&'a str>) -> Self {
+        Self { base: base.trim_end_matches('/'), path, query, seal: None }
+    }
+
+    /// The same address of a call whose provider does not sign it. None when it says where the call stands, and has not
+    /// been sealed for this call.
+    pub(in crate::channel::ivr) fn sealed(self, seal: Seal<'a>) -> Option<Self> {
+        let (_, ours) = self.parts();
+        if ours.is_none() {
+            return Some(Self { seal: Some(seal), ..self });
+        }
+        let (query, given) = self.query?.rsplit_once(SEAL)?;
+        let opened = Self { query: Some(query), seal: Some(seal), ..self };
+        seal.fits(&opened.url(), given).then_some(opened)
     }
 
     /// The URL that the signature covers.
@@ -47,7 +69,7 @@ impl<'a> Address<'a> {
     }
 
     /// The URL for the log: no user, no password, and of the query only values that name no person.
-    pub(super) fn redacted(&self) -> String {
+    pub(in crate::channel::ivr) fn redacted(&self) -> String {
         const SHOWN: [&str; 5] = ["lang", "interaction", "vg_step", "vg_lang", "vg_try"];
         let base = match self.base.split_once("://").zip(self.base.rsplit_once('@')) {
             Some(((scheme, _), (_, host))) => Cow::Owned(format!("{scheme}://[redacted]@{host}")),
@@ -80,18 +102,36 @@ impl<'a> Address<'a> {
     }
 
     /// Our part of the query; none at a call's beginning.
-    pub(super) fn ours(&self) -> Option<&'a str> {
+    pub(in crate::channel::ivr) fn ours(&self) -> Option<&'a str> {
         self.parts().1
     }
 
     /// The URL of the turn that follows.
     pub(super) fn of_next(&self, state: &State) -> String {
-        self.with("", &state::query(state))
+        self.closed(self.with("", &state::query(state)))
     }
 
     /// The URL of a report about this call; `ours` is our part of its query.
     pub(super) fn of_callback(&self, callback: Callback, ours: &str) -> String {
-        self.with(&format!("/{}", callback.segment()), ours)
+        self.closed(self.with(&format!("/{}", callback.segment()), ours))
+    }
+
+    /// Names a turn of a call in which these keys were pressed, so that the same turn again is known as that: when a
+    /// provider tries again, and when somebody plays back what was signed once. Waiting for room is no other turn.
+    pub(super) fn turn_key(&self, call_id: &str, place: &Place, keys: &str) -> String {
+        let url = self.with("", &state::query(&State { place: place.clone(), waiting: None }));
+        let mut hasher = blake3::Hasher::new();
+        for part in [&url, keys] {
+            hasher.update(&(part.len() as u64).to_le_bytes()).update(part.as_bytes());
+        }
+        format!("{call_id}:{}", hex::encode(&hasher.finalize().as_bytes()[..16]))
+    }
+
+    fn closed(&self, url: String) -> String {
+        match self.seal {
+            Some(seal) => format!("{url}{SEAL}{}", seal.of(&url)),
+            None => url,
+        }
     }
 
     fn with(&self, segment: &str, ours: &str) -> String {
@@ -130,6 +170,7 @@ mod tests {
     use crate::survey::Language;
 
     const PATH: &str = "/ivr/twilio/acme/support-nps";
+    const KEY: crate::catalog::IdentityKey = crate::catalog::IdentityKey::new([7; 32]);
 
     fn state() -> State {
         let scores = vec![("recommend".to_owned(), 10)];
@@ -194,6 +235,50 @@ mod tests {
             "https://[redacted]@acme.example:8443/f/ivr/twilio/acme/support-nps\
              ?lang=de&respondent=[redacted]&subject=[redacted]&interaction=t-1&phone=[redacted]&flag"
         );
+    }
+
+    #[test]
+    fn a_sealed_address_is_that_of_its_call_and_of_no_other_words() {
+        fn sealed(query: Option<&str>) -> Option<Address<'_>> {
+            Address::new("https://a.example", PATH, query).sealed(Seal::new(&KEY, "v3:1"))
+        }
+        let next = sealed(Some("interaction=t-1")).unwrap().of_next(&state());
+        let query = query_of(&next).unwrap();
+        let second = sealed(Some(query)).unwrap();
+        assert_eq!(second.state(), Some(state()));
+        assert_eq!(second.of_next(&state()), next, "the same bytes, and one seal");
+        let other_call = Address::new("https://a.example", PATH, Some(query)).sealed(Seal::new(&KEY, "v3:2"));
+        assert!(other_call.is_none());
+        let bare = query.rsplit_once("&vg_seal=").unwrap().0;
+        for forged in [
+            query.replace("t-1", "t-2"),
+            query.replace("vg_try=2", "vg_try=0"),
+            query.replace("vg_keys=1*", "vg_keys=9"),
+            format!("{query}0"),
+            bare.to_owned(),
+            format!("{bare}&vg_seal="),
+        ] {
+            assert_ne!(forged, query);
+            assert!(sealed(Some(&forged)).is_none(), "{forged}");
+        }
+    }
+
+    #[test]
+    fn a_turn_is_named_by_call_place_and_keys_and_not_by_its_waiting() {
+        let address = Address::new("https://a.example", PATH, Some("interaction=t-1"));
+        let key = address.turn_key("CA1", &state().place, "9");
+        let waiting = address.of_next(&state());
+        let again = Address::new("https://a.example", PATH, query_of(&waiting));
+        assert_eq!(again.turn_key("CA1", &again.state().unwrap().place, "9"), key);
+        let elsewhere = Address::new("https://a.example", PATH, Some("interaction=t-2"));
+        for other in [
+            address.turn_key("CA2", &state().place, "9"),
+            address.turn_key("CA1", &Place::default(), "9"),
+            address.turn_key("CA1", &state().place, "8"),
+            elsewhere.turn_key("CA1", &state().place, "9"),
+        ] {
+            assert_ne!(other, key);
+        }
     }
 
     proptest! {

@@ -42,7 +42,7 @@ pub(super) struct Call<'a> {
 }
 
 /// What a turn is read from.
-pub(super) struct Webhook<'a> {
+pub(in crate::channel::ivr) struct Webhook<'a> {
     pub dialect: &'static Dialect,
     pub address: Address<'a>,
     pub form: Form,
@@ -144,11 +144,23 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// What this turn answers, for intake.
+    /// What this turn answers, for intake. `keys` are those of the move: the same turn again has the same key.
+    pub(super) fn answer(&self, question: &Question, given: Given, keys: &str) -> Submission {
+        let submission = self.submission(question, given);
+        match &self.state {
+            // A recording has a key of its own: it is reported in other ways too.
+            Some(state) if question.kind != Kind::Text => {
+                let text = self.address.turn_key(self.call_id.as_str(), &state.place, keys);
+                Submission { key: Some(SubmissionKey { text, strict: false }), ..submission }
+            }
+            _ => submission,
+        }
+    }
+
+    /// What is known of the call, with a value for a question.
     pub(super) fn submission(&self, question: &Question, given: Given) -> Submission {
         let call_id = self.call_id.as_str();
         let proof = Proof::Call { call_id: call_id.to_owned() };
-        // A changed mind about the same question is no error: a lone `1` may become 10.
         let key = SubmissionKey { text: format!("{call_id}:{}", question.id), strict: false };
         let submission = Submission {
             interaction: Some(self.interaction.clone()),

@@ -69,7 +69,7 @@ impl About<'_> {
 
 /// [`About`], read again.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Reported {
+pub(in crate::channel::ivr) struct Reported {
     pub question: String,
     pub language: Option<Language>,
     pub call_id: Option<Reference>,
@@ -79,7 +79,7 @@ pub(super) struct Reported {
 
 impl Reported {
     /// Reads our part of a query. What we cannot have written is passed over.
-    pub(super) fn read(query: &str) -> Self {
+    pub(in crate::channel::ivr) fn read(query: &str) -> Self {
         let mut reported = Self::default();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             match &*name {

@@ -4,7 +4,15 @@ use futures_util::FutureExt as _;
 use http::{HeaderMap, HeaderValue, Uri, header::CONTENT_TYPE};
 use http_body_util::BodyExt as _;
 
-use super::{super::fixtures, Desk, Request, address::Address, form::Form, signature, signature::Body, turn};
+use super::{
+    super::fixtures,
+    Desk, Request,
+    address::Address,
+    form::Form,
+    signature,
+    signature::{Body, Key},
+    turn,
+};
 use crate::{
     catalog::{IdentityKey, Secret},
     intake::Submission,
@@ -63,7 +71,7 @@ fn a_signed_webhook_is_answered_with_twiml_and_an_unsigned_one_submits_nothing()
         assert!(matches!((status, submitted), (403 | 413, 0)), "{status} {twiml}");
         let Ok(form) = Form::parse(body, FIELDS) else { return };
         let url = Address::new(BASE, uri.path(), uri.query()).url();
-        let signature = signature::sign(&url, Body::Form(&form), &Secret::new("token")).unwrap();
+        let signature = signature::sign(&url, Body::Form(&form), Key::Sha1(&Secret::new("token"))).unwrap();
         for accepts in [true, false] {
             let (status, twiml, submitted) = heard(&uri, &signature, body, accepts);
             assert!(status == 200 || (!accepts && status == 503), "{status}: {twiml}");

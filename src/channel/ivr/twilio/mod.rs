@@ -10,17 +10,17 @@
 //! A status callback that is sent here by mistake gets an empty response. GET is not for us: a GET webhook would put
 //! keys and numbers into access logs.
 
-mod address;
-mod call;
-mod callback;
-mod form;
+pub(super) mod address;
+pub(super) mod call;
+pub(super) mod callback;
+pub(super) mod form;
 #[cfg(test)]
 mod fuzz;
-mod report;
+pub(super) mod report;
 mod signature;
 mod state;
 mod twiml;
-mod voice;
+pub(super) mod voice;
 
 pub(crate) use self::{callback::Callback, report::report};
 
@@ -37,11 +37,11 @@ use self::{
     form::Form,
     signature::Body,
     twiml::Printer,
-    voice::TWILIO,
+    voice::{Dialect, TWILIO},
 };
 use super::{Desk, closed, turn::Turn};
 use crate::{
-    catalog::Brand,
+    catalog::{Account, Brand},
     intake::Submission,
     outcome::{Outcome, Reason, Receipt, Refusal},
 };
@@ -87,7 +87,30 @@ where
     F: FnOnce(Submission) -> Fut,
     Fut: Future<Output = Result<Receipt, Refusal>>,
 {
-    let call = match accept(&desk, &request) {
+    match prove(&desk, &request, unknown_to_callers) {
+        Ok(proven) => converse(desk, request, proven, submit).await,
+        Err(reply) => *reply,
+    }
+}
+
+/// A webhook whose sender is proven.
+pub(super) struct Proven<'a> {
+    pub brand: &'a Brand,
+    pub webhook: Webhook<'a>,
+}
+
+/// Goes on with the dialogue, whichever way the sender was proven.
+pub(super) async fn converse<'a, F, Fut>(
+    desk: Desk<'a>,
+    request: Request<'a>,
+    proven: Proven<'a>,
+    submit: F,
+) -> Reply
+where
+    F: FnOnce(Submission) -> Fut,
+    Fut: Future<Output = Result<Receipt, Refusal>>,
+{
+    let call = match accept(&desk, &request, proven) {
         Ok(call) => call,
         Err(reply) => return *reply,
     };
@@ -96,7 +119,7 @@ where
     }
     let moved = call.moved();
     if let Some((question, given)) = moved.answer
-        && let Err(refusal) = submit(call.submission(question, given)).await
+        && let Err(refusal) = submit(call.answer(question, given, &moved.keys)).await
         && !report::is_known(&refusal)
     {
         return refused(&call, &moved.keys, &refusal);
@@ -109,20 +132,41 @@ pub(crate) fn unread(refusal: &Refusal) -> Reply {
     nothing(refusal.reason.status())
 }
 
-/// Who calls, proven, about a survey that can be answered.
-fn accept<'a>(desk: &Desk<'a>, request: &Request<'a>) -> Result<Call<'a>, Box<Reply>> {
+/// The signature of a URL and a form by an account's first key, for those who play the provider.
+pub(crate) fn signature_of(url: &str, pairs: &[(String, String)], account: &Account) -> Option<String> {
+    let form: Form = pairs.iter().cloned().collect();
+    let key = signature::keys(std::slice::from_ref(account), &account.sid).into_iter().next()?;
+    signature::sign(url, Body::Form(&form), key)
+}
+
+/// Who calls, by the signature over URL and form. `unknown` says that there is no such brand.
+fn prove<'a>(
+    desk: &Desk<'a>,
+    request: &Request<'a>,
+    unknown: impl FnOnce(&Desk<'a>, &Request<'a>) -> Reply,
+) -> Result<Proven<'a>, Box<Reply>> {
     let Some(brand) = desk.catalog.brands.get(request.brand) else {
-        return Err(Box::new(unavailable(desk, request, None, Reason::UnknownBrand)));
+        return Err(Box::new(unknown(desk, request)));
     };
     let address = Address::new(&brand.public_base_url, request.uri.path(), request.uri.query());
     let form = proven_form(desk, request, brand, &address)?;
-    let Some(survey) = desk.catalog.survey(&brand.id, request.survey) else {
-        return Err(Box::new(unavailable(desk, request, Some(brand), Reason::UnknownSurvey)));
-    };
+    Ok(Proven { brand, webhook: Webhook { dialect: &TWILIO, address, form } })
+}
+
+fn unknown_to_callers(desk: &Desk<'_>, request: &Request<'_>) -> Reply {
+    unavailable(desk, request, &TWILIO, None, Reason::UnknownBrand)
+}
+
+/// A call about a survey that can be answered.
+fn accept<'a>(desk: &Desk<'a>, request: &Request<'a>, proven: Proven<'a>) -> Result<Call<'a>, Box<Reply>> {
+    let Proven { brand, webhook } = proven;
+    let dialect = webhook.dialect;
+    let sorry = |reason| Box::new(unavailable(desk, request, dialect, Some(brand), reason));
+    let survey =
+        desk.catalog.survey(&brand.id, request.survey).ok_or_else(|| sorry(Reason::UnknownSurvey))?;
     if let Some(reason) = closed(survey) {
-        return Err(Box::new(unavailable(desk, request, Some(brand), reason)));
+        return Err(sorry(reason));
     }
-    let webhook = Webhook { dialect: &TWILIO, address, form };
     Call::read(brand, survey, webhook, desk.identity_key).map_err(|bad| {
         tracing::warn!(
             brand = brand.id,
@@ -130,7 +174,7 @@ fn accept<'a>(desk: &Desk<'a>, request: &Request<'a>) -> Result<Call<'a>, Box<Re
             parameters = bad.join(" "),
             "a call was not asked: these parameters are no references (1 to 64 of A-Z a-z 0-9 . _ : -)"
         );
-        Box::new(unavailable(desk, request, Some(brand), Reason::BadReference))
+        sorry(Reason::BadReference)
     })
 }
 
@@ -143,30 +187,44 @@ fn proven_form(
 ) -> Result<Form, Box<Reply>> {
     let is_form = form::is_form(request.headers, request.body);
     let form_body = if is_form { request.body } else { &[] };
-    let Ok(form) = Form::parse(form_body, desk.form_fields) else {
-        desk.reject(Some(brand), Reason::TooLarge);
-        return Err(Box::new(nothing(StatusCode::PAYLOAD_TOO_LARGE)));
-    };
+    let form = Form::parse(form_body, desk.form_fields).map_err(|_| too_long(desk, brand))?;
     let body = if is_form { Body::Form(&form) } else { Body::Raw(request.body) };
-    let tokens = signature::tokens(&brand.accounts, form.get("AccountSid"));
+    let keys = signature::keys(&brand.accounts, form.get("AccountSid"));
     let signatures = signature::signatures(request.headers);
-    if !signature::is_genuine(&address.url(), body, &tokens, &signatures) {
+    if !signature::is_genuine(&address.url(), body, &keys, &signatures) {
         tracing::warn!(
             brand = brand.id,
             url = address.redacted(),
             signatures = signatures.len(),
-            tokens = tokens.len(),
+            keys = keys.len(),
             "a telephony signature is missing or does not fit this URL: check that the provider calls exactly this \
-             address (public_base_url), and that the account's auth token is configured"
+             address (public_base_url), and that the auth token or signing key of this AccountSid is configured"
         );
-        desk.reject(Some(brand), Reason::BadSignature);
-        return Err(Box::new(nothing(StatusCode::FORBIDDEN)));
+        return Err(unsigned(desk, brand));
     }
     Ok(form)
 }
 
+/// Nothing, to a sender who proves nothing.
+pub(super) fn unsigned(desk: &Desk<'_>, brand: &Brand) -> Box<Reply> {
+    desk.reject(Some(brand), Reason::BadSignature);
+    Box::new(nothing(StatusCode::FORBIDDEN))
+}
+
+/// Nothing, to a form with more fields than are taken.
+pub(super) fn too_long(desk: &Desk<'_>, brand: &Brand) -> Box<Reply> {
+    desk.reject(Some(brand), Reason::TooLarge);
+    Box::new(nothing(StatusCode::PAYLOAD_TOO_LARGE))
+}
+
 /// An apology, in the language that the query asks for; the log says why.
-fn unavailable(desk: &Desk<'_>, request: &Request<'_>, brand: Option<&Brand>, reason: Reason) -> Reply {
+pub(super) fn unavailable(
+    desk: &Desk<'_>,
+    request: &Request<'_>,
+    dialect: &'static Dialect,
+    brand: Option<&Brand>,
+    reason: Reason,
+) -> Reply {
     desk.reject(brand, reason);
     tracing::warn!(
         brand = brand.map(|brand| brand.id.as_str()),
@@ -175,7 +233,7 @@ fn unavailable(desk: &Desk<'_>, request: &Request<'_>, brand: Option<&Brand>, re
     );
     let address = Address::new("", "", request.uri.query());
     let sorry = call::sorry(address.operators("lang").as_deref(), brand);
-    reply(StatusCode::OK, Printer { dialect: &TWILIO, address: &address, about: None }.print(&sorry))
+    reply(StatusCode::OK, Printer { dialect, address: &address, about: None }.print(&sorry))
 }
 
 /// What a caller hears whose answer was not taken.

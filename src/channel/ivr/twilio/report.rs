@@ -5,12 +5,10 @@ use http::{HeaderValue, StatusCode, header::RETRY_AFTER};
 
 use super::{
     super::{Desk, closed, input::Recording},
-    Reply, Request,
-    address::Address,
-    call::{Call, Webhook},
+    Proven, Reply, Request,
+    call::Call,
     callback::Callback,
-    nothing, proven_form,
-    voice::TWILIO,
+    nothing, prove,
 };
 use crate::{
     catalog::Brand,
@@ -39,7 +37,25 @@ where
     F: Fn(Submission) -> Fut,
     Fut: Future<Output = Result<Receipt, Refusal>>,
 {
-    let report = match accept(&desk, &request, callback) {
+    match prove(&desk, &request, |desk, _| *pointless(desk, None, Reason::UnknownBrand)) {
+        Ok(proven) => reported(desk, request, proven, callback, submit).await,
+        Err(reply) => *reply,
+    }
+}
+
+/// Takes a report, whichever way its sender was proven.
+pub(in crate::channel::ivr) async fn reported<'a, F, Fut>(
+    desk: Desk<'a>,
+    request: Request<'a>,
+    proven: Proven<'a>,
+    callback: Callback,
+    submit: F,
+) -> Reply
+where
+    F: Fn(Submission) -> Fut,
+    Fut: Future<Output = Result<Receipt, Refusal>>,
+{
+    let report = match accept(&desk, &request, proven, callback) {
         Ok(Some(report)) => report,
         Ok(None) => return nothing(StatusCode::OK),
         Err(reply) => return *reply,
@@ -67,13 +83,11 @@ pub(super) fn is_known(refusal: &Refusal) -> bool {
 fn accept<'a>(
     desk: &Desk<'a>,
     request: &Request<'a>,
+    proven: Proven<'a>,
     callback: Callback,
 ) -> Result<Option<Report<'a>>, Box<Reply>> {
-    let Some(brand) = desk.catalog.brands.get(request.brand) else {
-        return Err(pointless(desk, None, Reason::UnknownBrand));
-    };
-    let address = Address::new(&brand.public_base_url, request.uri.path(), request.uri.query());
-    let form = proven_form(desk, request, brand, &address)?;
+    let Proven { brand, webhook } = proven;
+    let form = &webhook.form;
     let Some(survey) = desk.catalog.survey(&brand.id, request.survey) else {
         return Err(pointless(desk, Some(brand), Reason::UnknownSurvey));
     };
@@ -90,7 +104,6 @@ fn accept<'a>(
     }
     let text = Some(form.get("TranscriptionText").trim().to_owned());
     let text = text.filter(|text| callback == Callback::Transcription && is_complete && !text.is_empty());
-    let webhook = Webhook { dialect: &TWILIO, address, form };
     let (call, question) = Call::reported(brand, survey, webhook, desk.identity_key)
         .map_err(|_| pointless(desk, Some(brand), Reason::BadReference))?;
     let question = survey.question(&question).filter(|question| question.kind == Kind::Text);

@@ -4,6 +4,7 @@ use http_body_util::BodyExt;
 
 use super::{
     super::fixtures::{brand, catalog},
+    signature::Key,
     *,
 };
 use crate::{
@@ -113,7 +114,7 @@ impl Line {
         all.extend(pairs);
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(all).finish();
         let signed = Form::parse(body.as_bytes(), 100).unwrap();
-        let signature = signature::sign(url, Body::Form(&signed), &Secret::new("token")).unwrap();
+        let signature = signature::sign(url, Body::Form(&signed), Key::Sha1(&Secret::new("token"))).unwrap();
         self.post(url, form_headers(Some(&signature)), body.as_bytes()).await
     }
 
@@ -293,7 +294,8 @@ async fn a_signature_of_another_query_is_wrong() {
     let asked = line.start("support-nps?interaction=t-1").await;
     let body = format!("CallSid={CALL_ID}&AccountSid=AC1&Digits=9");
     let form = Form::parse(body.as_bytes(), 9).unwrap();
-    let signature = signature::sign(&asked.next(), Body::Form(&form), &Secret::new("token")).unwrap();
+    let signature =
+        signature::sign(&asked.next(), Body::Form(&form), Key::Sha1(&Secret::new("token"))).unwrap();
     let forged = asked.next().replace("t-1", "t-2");
     let heard = line.post(&forged, form_headers(Some(&signature)), body.as_bytes()).await;
     assert_eq!(heard.status, StatusCode::FORBIDDEN);
@@ -308,7 +310,7 @@ async fn a_body_that_is_no_form_or_too_long_a_form_says_nothing() {
     let body = br#"{"CallSid":"CA1"}"#;
     let hashed =
         url(&format!("support-nps?bodySHA256={}", hex::encode(<sha2::Sha256 as sha2::Digest>::digest(body))));
-    let signature = signature::sign(&hashed, Body::Raw(body), &Secret::new("token")).unwrap();
+    let signature = signature::sign(&hashed, Body::Raw(body), Key::Sha1(&Secret::new("token"))).unwrap();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert("x-twilio-signature", signature.parse().unwrap());
     let heard = line.post(&hashed, headers, body).await;
@@ -388,7 +390,8 @@ async fn a_call_that_is_over_is_told_nothing_but_its_last_keys_count() {
             [("CallSid", CALL_ID), ("AccountSid", "AC1"), ("CallStatus", "completed"), ("Digits", digits)];
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
         let form = Form::parse(body.as_bytes(), 9).unwrap();
-        let signature = signature::sign(&address, Body::Form(&form), &Secret::new("token")).unwrap();
+        let signature =
+            signature::sign(&address, Body::Form(&form), Key::Sha1(&Secret::new("token"))).unwrap();
         let heard = line.post(&address, form_headers(Some(&signature)), body.as_bytes()).await;
         assert!(heard.says(told), "{}", heard.twiml);
     }

@@ -96,7 +96,10 @@ impl Printer<'_> {
         if self.dialect.action_on_empty_result {
             attributes.push(("actionOnEmptyResult", "true".to_owned()));
         }
-        attributes.extend([("action", self.address.of_next(next)), ("method", "POST".to_owned())]);
+        attributes.push(("action", self.address.of_next(next)));
+        if self.dialect.gather_method {
+            attributes.push(("method", "POST".to_owned()));
+        }
         let heard = language.and_then(|language| self.dialect.hears(language));
         attributes.extend(heard.map(|tag| ("language", tag.to_owned())));
         let Some(speech) = speech else { return attributes };

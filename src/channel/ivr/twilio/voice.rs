@@ -11,6 +11,8 @@ use crate::survey::Language;
 #[derive(Debug)]
 pub(crate) struct Dialect {
     languages: &'static [Spoken],
+    /// `<Gather>` says how it goes on; where it does not, the application's method is taken.
+    pub gather_method: bool,
     /// Makes silence a turn too; a dialect without it comes to the redirect that follows.
     pub action_on_empty_result: bool,
     /// Ends what is being said when the caller speaks.
@@ -86,6 +88,7 @@ pub(crate) static TWILIO: Dialect = Dialect {
         spoken(&["yue"], &["yue-HK"], &["yue-Hant-HK"]),
         spoken(&["zh", "cmn"], &["cmn-CN", "cmn-TW"], &["cmn-Hans-CN", "cmn-Hant-TW"]),
     ],
+    gather_method: true,
     action_on_empty_result: true,
     barge_in: true,
     speech_timeout: "auto",
@@ -121,6 +124,7 @@ pub(crate) static TELNYX: Dialect = Dialect {
         spoken(&["tr"], &["tr-TR"], &["tr-TR"]),
         spoken(&["zh", "cmn"], &["cmn-CN"], &["cmn-Hans-CN"]),
     ],
+    gather_method: false,
     action_on_empty_result: false,
     barge_in: false,
     speech_timeout: "2",
