@@ -24,6 +24,7 @@ mod channel_ivr_events;
 mod channel_json;
 mod channel_mail_tool;
 mod channel_telnyx;
+mod channel_short;
 mod channel_twilio;
 mod channel_voice;
 mod commands;

@@ -34,7 +34,7 @@ enum Route<'a> {
 impl<'a> Route<'a> {
     fn of(segments: &[&'a str]) -> Option<Self> {
         Some(match *segments {
-            ["r", _] | ["r", _, _] | ["m", _, _] | ["m", _, _, _] => Self::Link,
+            ["r" | "R", _] | ["r" | "R", _, _] | ["m", _, _] | ["m", _, _, _] => Self::Link,
             ["f", _, _] => Self::Form,
             ["ivr", "twilio", brand, survey] => Self::Twilio { brand, survey },
             ["ivr", "twilio", brand, survey, report] => {
@@ -116,7 +116,7 @@ enum Asker {
 impl Asker {
     fn of(request: &Request) -> Self {
         let path = request.parts.uri.path();
-        if ["/r/", "/m/", "/f/", "/u/"].iter().any(|prefix| path.starts_with(prefix)) {
+        if ["/r/", "/R/", "/m/", "/f/", "/u/"].iter().any(|prefix| path.starts_with(prefix)) {
             return Self::Person { head: Box::new(request.parts.clone()), source: request.source };
         }
         if path.starts_with("/ivr/") { Self::Caller } else { Self::Program { trace: request.trace.clone() } }
