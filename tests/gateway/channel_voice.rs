@@ -3,11 +3,9 @@
 use reqwest::Method;
 use serde_json::json;
 use url::Url;
-use voxgate::proto::store::v1::Identity;
+use voxgate::proto::store::v1::{FindOptOutsRequest, Identity};
 
-use crate::support::{
-    ConfigDir, Gateway, PUBLIC_BASE, Plan, Reply, answer, parameters, score_on, signed_post, text_on,
-};
+use crate::support::{Gateway, PUBLIC_BASE, Plan, Reply, answer, parameters, score_on, signed_post, text_on};
 
 const CALLER: &str = "+41446681800";
 const TOKEN: &str = "dev-twilio-token";
@@ -65,7 +63,7 @@ impl<'a> Provider<'a> {
 
 async fn asking(setting: &str) -> Gateway {
     let path = format!("ivr.{setting}");
-    Plan::new().config(move |config: &ConfigDir| config.set(NPS, &path, true)).start().await
+    Plan::new().config(move |config| config.set(NPS, &path, true)).start().await
 }
 
 #[tokio::test]
@@ -203,7 +201,7 @@ async fn a_comment_that_nobody_writes_down_is_its_recording() {
 #[tokio::test]
 async fn a_report_without_a_number_is_of_the_person_who_called() {
     let gateway = Plan::new()
-        .config(|config: &ConfigDir| {
+        .config(|config| {
             config.set(NPS, "ivr.record_comments", true);
             config.set(NPS, "one_response_per", "respondent");
             config.set(NPS, "period", "90d");
@@ -243,7 +241,7 @@ async fn a_report_with_a_wrong_signature_is_403_and_leaves_nothing() {
 #[tokio::test]
 async fn a_recorded_question_is_played_and_named_to_exchanges() {
     let gateway = Plan::new()
-        .config(|config: &ConfigDir| {
+        .config(|config| {
             config.edit("surveys/technician-visit.toml", |survey| {
                 let questions = survey["question"].as_array_mut().unwrap();
                 let audio: toml::Table = "en = 'https://cdn.example/{brand}/expertise.wav'".parse().unwrap();
@@ -264,4 +262,28 @@ async fn a_recorded_question_is_played_and_named_to_exchanges() {
     let mut call = Provider::dial(&gateway, "/ivr/twilio/acme/technician-visit?lang=en", "CA1").await;
     call.go_on(&[("Digits", "5")]).await;
     call.hears(&format!("<Play>{recorded}</Play>"));
+}
+
+#[tokio::test]
+async fn the_star_key_is_an_opt_out_that_reaches_the_store() {
+    let gateway = asking("opt_out_key").await;
+    let path = "/ivr/twilio/acme/support-nps?lang=de&interaction=t-1";
+    let mut call = Provider::dial(&gateway, path, "CA1").await;
+    call.hears("drücken Sie die Sterntaste");
+    call.go_on(&[("Digits", "7")]).await;
+    let person = gateway.store().first("t-1").await.respondent_key;
+    let person = hex::decode(person).unwrap();
+    let asked = FindOptOutsRequest { brand: "acme".to_owned(), respondent_keys: vec![person.into()] };
+    let mut store = gateway.store().client();
+    let before = store.find_opt_outs(asked.clone()).await.unwrap().into_inner();
+    assert!(before.respondent_keys.is_empty(), "{before:?}");
+    let mut call = Provider::dial(&gateway, "/ivr/twilio/acme/support-nps?lang=de", "CA2").await;
+    call.go_on(&[("Digits", "*")]).await;
+    call.hears("Sie werden nicht mehr befragt");
+    crate::support::wait_for("the opt-out in the store", async || {
+        let found = gateway.store().client().find_opt_outs(asked.clone()).await.unwrap().into_inner();
+        (!found.respondent_keys.is_empty()).then_some(())
+    })
+    .await;
+    assert_eq!(gateway.store().all().await.len(), 1, "an opt-out is no answer");
 }

@@ -25,7 +25,7 @@ fn a_call_ends_whatever_is_pressed_and_its_values_are_on_their_scales() {
         for survey in &surveys {
             let mut pressed = keys.lines();
             let language = fixtures::language("en");
-            let dialogue = dialogue::Dialogue { survey, language, languages: Vec::new() };
+            let dialogue = dialogue::Dialogue { survey, language, languages: Vec::new(), may_opt_out: true };
             let mut turn = dialogue.open();
             for turns in 0.. {
                 assert!(turns <= TURNS, "the call does not end");
@@ -59,7 +59,12 @@ fn a_call_ends_whatever_is_said_and_only_what_is_sure_or_confirmed_is_an_answer(
         let (tag, lines) = text.split_once('\n').unwrap_or(("en", &text));
         let language = Language::parse(tag).unwrap_or_else(Language::english);
         for survey in &surveys {
-            let dialogue = dialogue::Dialogue { survey, language: language.clone(), languages: Vec::new() };
+            let dialogue = dialogue::Dialogue {
+                survey,
+                language: language.clone(),
+                languages: Vec::new(),
+                may_opt_out: true,
+            };
             let mut said = lines.lines();
             let mut turn = dialogue.open();
             for turns in 0.. {

@@ -61,11 +61,17 @@ fn a_wrong_setting_of_the_phone_is_a_problem() {
 fn the_example_in_the_first_sample_is_right_where_somebody_uncomments_it() {
     let path = "surveys/support-nps.toml";
     let copy = Copy::new().with(path, "# [ivr]", "[ivr]").with(path, "# audio", "audio");
-    let keys = ["choose_language", "speech", "record_comments", "comment_length", "voice"];
+    let keys = ["choose_language", "speech", "record_comments", "comment_length", "opt_out_key", "voice"];
     let copy =
         keys.iter().fold(copy, |copy, key| copy.with(path, &format!("# {key} ="), &format!("{key} =")));
     let phone = nps(&copy, "globex").phone;
-    assert!(phone.choose_language && phone.speech && phone.record_comments && !phone.voices.is_empty());
+    assert!(
+        phone.choose_language
+            && phone.speech
+            && phone.record_comments
+            && phone.opt_out_key
+            && !phone.voices.is_empty()
+    );
     assert_eq!(phone.comment_length, Phone::COMMENT_LENGTH, "the default");
 }
 

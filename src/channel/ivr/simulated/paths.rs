@@ -75,8 +75,8 @@ fn explore(
 
 const ONE_KEY: &[&str] = &["", "#", "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "*"];
 const TWO_KEYS: &[&str] = &[
-    "", "#", "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "*", "1#", "9#", "00", "01", "05", "09", "10", "10#", "11",
-    "19", "20", "55", "99", "1*", "*1",
+    "", "#", "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "*", "1#", "9#", "00", "01", "05", "09", "10",
+    "10#", "11", "19", "20", "55", "99", "1*", "*1",
 ];
 
 /// Of those that say the same when a question is asked again, a few.
@@ -147,7 +147,11 @@ fn an_answer_that_finds_no_room_is_stored_once_there_is_some_and_never_twice() {
             call.press("5");
             assert!(call.is_over());
             let (record, writes) = exchange.record();
-            assert_eq!((record.contains_key("q"), writes), (stored, usize::from(stored)), "{provider:?} {full}");
+            assert_eq!(
+                (record.contains_key("q"), writes),
+                (stored, usize::from(stored)),
+                "{provider:?} {full}"
+            );
         }
     }
 }

@@ -18,7 +18,9 @@ use super::{
 };
 use crate::{
     catalog::{Brand, Contact, IdentityKey},
-    intake::{Answered, Country, Given, Proof, Reference, Respondent, Subject, Submission, SubmissionKey},
+    intake::{
+        Answered, Country, Given, OptingOut, Proof, Reference, Respondent, Subject, Submission, SubmissionKey,
+    },
     survey::{Channel, Kind, Language, Question, Survey, negotiate},
 };
 
@@ -157,6 +159,18 @@ impl<'a> Call<'a> {
         }
     }
 
+    /// The caller wants to be asked no more; none when nobody knows who that is.
+    pub(super) fn opting_out(&self) -> Option<OptingOut> {
+        Some(OptingOut {
+            channel: Channel::Ivr,
+            brand: self.brand.id.clone(),
+            survey: self.survey.id.clone(),
+            person: self.respondent.as_ref()?.key,
+            proof: Proof::Call { call_id: self.call_id.as_str().to_owned() },
+            withdrawn: false,
+        })
+    }
+
     /// What is known of the call, with a value for a question.
     pub(super) fn submission(&self, question: &Question, given: Given) -> Submission {
         let call_id = self.call_id.as_str();
@@ -240,7 +254,16 @@ impl<'a> Call<'a> {
 
     fn dialogue(&self) -> Dialogue<'a> {
         let language = self.tongue.locale.clone();
-        Dialogue { survey: self.survey, language, languages: self.languages() }
+        Dialogue {
+            survey: self.survey,
+            language,
+            languages: self.languages(),
+            may_opt_out: self.may_opt_out(),
+        }
+    }
+
+    fn may_opt_out(&self) -> bool {
+        self.survey.phone.opt_out_key && self.respondent.is_some()
     }
 
     /// What the caller may choose from by key: the brand's languages that the survey, a voice and we speak.
@@ -267,6 +290,7 @@ impl<'a> Call<'a> {
     fn script(&self, tongue: Tongue<'a>) -> Script<'_> {
         let Tongue { language, locale } = tongue;
         Script {
+            may_opt_out: self.may_opt_out(),
             listens: self.survey.phone.speech
                 && self.dialect.understands(&locale)
                 && speech::understands(&locale),

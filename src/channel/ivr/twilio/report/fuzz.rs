@@ -9,6 +9,7 @@ use super::{super::super::fixtures, *};
 use crate::{
     catalog::{IdentityKey, Secret},
     channel::ivr::twilio::{
+        address::Address,
         form::Form,
         signature::{self, Body},
     },
@@ -52,7 +53,8 @@ fn a_signed_report_is_one_recording_and_at_most_its_text_and_an_unsigned_one_is_
         assert!(matches!(status.as_u16(), 403 | 413) && submitted.is_empty(), "{status}");
         let Ok(form) = Form::parse(body, FIELDS) else { return };
         let url = Address::new(BASE, uri.path(), uri.query()).url();
-        let signature = signature::sign(&url, Body::Form(&form), &Secret::new("token")).unwrap();
+        let signature =
+            signature::sign(&url, Body::Form(&form), signature::Key::Sha1(&Secret::new("token"))).unwrap();
         let (status, submitted) = told(&uri, callback, &signature, body);
         assert!(matches!(status.as_u16(), 200 | 422), "{status}");
         assert!(submitted.len() <= if callback == Callback::Recording { 1 } else { 2 });
