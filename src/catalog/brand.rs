@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use super::Secret;
+use super::{Account, Secret};
 use crate::survey::{Language, Texts};
 
 /// Whose name a survey carries.
@@ -75,15 +75,6 @@ impl Origin {
     }
 }
 
-/// An account at a telephony provider.
-#[derive(Clone, Debug)]
-pub struct Account {
-    /// The provider's account id (`AccountSid`); `*` stands for any.
-    pub sid: String,
-    /// Auth tokens or signing keys; two live ones, so that they can be rotated.
-    pub tokens: Vec<Secret>,
-}
-
 /// A brand's own words for one text of one survey.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Override {
@@ -97,6 +88,8 @@ pub struct Override {
     pub low: Texts,
     /// The words at the scale's highest score.
     pub high: Texts,
+    /// Addresses of recordings for the phone.
+    pub audio: Texts,
     /// The words of choices, by the choice's value.
     pub choices: BTreeMap<String, Texts>,
 }

@@ -1,5 +1,6 @@
 //! What may change while the gateway runs: brands, surveys, API keys, link keys, quotas. Swapped whole by a reload.
 
+mod account;
 mod api_key;
 mod brand;
 mod contact;
@@ -8,8 +9,9 @@ mod respondent_key;
 mod secret;
 
 pub use self::{
+    account::{Account, PublicKey},
     api_key::{Action, Actions, ApiKey, ApiKeyHash},
-    brand::{Account, Brand, Colours, Origin, Override},
+    brand::{Brand, Colours, Origin, Override},
     contact::Contact,
     respondent_key::{IdentityKey, RespondentKey},
     secret::{LinkKey, LinkKeys, Secret},

@@ -13,6 +13,7 @@ mod operate;
 mod quarantine;
 mod report;
 mod serve;
+mod simulate;
 pub(crate) mod store_access;
 mod when;
 mod widget_snippet;
@@ -65,6 +66,9 @@ enum Command {
     WidgetSnippet(widget_snippet::WidgetSnippet),
     /// Print the row of scores for a mail, with the placeholders of the tool that sends it
     MailSnippet(mail_snippet::MailSnippet),
+    /// Play a call to the running gateway
+    #[command(subcommand)]
+    Simulate(simulate::Simulate),
     /// Ask for the spool's state, or send delivered records again
     Spool(operate::SpoolArgs),
     /// List or retry the records that the store refused
@@ -134,6 +138,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Link(args) => link::run(&args, out).map(done),
         Command::WidgetSnippet(args) => widget_snippet::run(&args, out).map(done),
         Command::MailSnippet(args) => mail_snippet::run(&args, out).map(done),
+        Command::Simulate(command) => simulate::run(&command, out),
         Command::Spool(args) => operate::spool(args, out),
         Command::DeadLetters(args) => operate::dead_letters(args, out),
     };

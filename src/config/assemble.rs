@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     brand_file::{BrandFile, OverridePlace},
-    survey_file::SurveyFile,
+    survey_file::{Part, SurveyFile},
     value::Value,
 };
 use crate::{
@@ -28,6 +28,9 @@ pub(super) fn surveys(brands: &[BrandFile<'_>], surveys: &[SurveyFile<'_>]) -> S
             .filter(|file| file.survey.is_for(id))
             .map(|file| (file.survey.id.clone(), file.survey.clone()))
             .collect();
+        for survey in carried.values_mut() {
+            survey.phone = brand.phone.over(&survey.phone);
+        }
         for (words, place) in brand.brand.overrides.iter().zip(&brand.override_places) {
             apply(words, place, &mut carried);
         }
@@ -49,6 +52,7 @@ fn apply(words: &Override, place: &OverridePlace<'_>, surveys: &mut BTreeMap<Str
     question.text.overlay(&words.text);
     question.low.overlay(&words.low);
     question.high.overlay(&words.high);
+    question.audio.overlay(&words.audio);
     for (value, written) in &place.choices {
         let choice = question.choices.iter_mut().find(|choice| choice.value == *value);
         match (choice, words.choices.get(*value)) {
@@ -73,17 +77,22 @@ fn untranslated(file: &SurveyFile<'_>, brands: &[BrandFile<'_>], surveys: &Surve
         for brand in brands.iter().map(|file| &file.brand) {
             let survey = surveys.get(&brand.id).and_then(|surveys| surveys.get(&file.survey.id));
             let Some(texts) = survey.and_then(|survey| place.of(survey)) else { continue };
-            for language in
-                brand.languages.iter().filter(|language| *language != default && !speaks(texts, language))
-            {
+            let is_audio = place.part == Part::Audio;
+            let owed = |language: &&Language| is_audio || *language != default;
+            for language in brand.languages.iter().filter(owed).filter(|language| !speaks(texts, language)) {
                 missing.entry(language).or_default().push(&brand.id);
             }
         }
         for (language, brands) in missing {
-            place.value.clone().hidden().warning(format!(
-                "has no text in \"{language}\", which {} speaks; people will read \"{default}\"",
-                brands.join(", "),
-            ));
+            let brands = brands.join(", ");
+            place.value.clone().hidden().warning(match place.part {
+                Part::Audio => {
+                    format!("has no recording in \"{language}\", which {brands} speaks; callers will hear the text read")
+                }
+                _ => format!(
+                    "has no text in \"{language}\", which {brands} speaks; people will read \"{default}\""
+                ),
+            });
         }
     }
 }

@@ -4,9 +4,16 @@ use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;
 
-use super::{colours, secrets::SAMPLE_API_KEYS, table::Table, value::Value};
+use super::{
+    colours,
+    phone::{self, PhoneKeys},
+    question::recording,
+    secrets::SAMPLE_API_KEYS,
+    table::Table,
+    value::Value,
+};
 use crate::{
-    catalog::{Account, Action, ApiKey, ApiKeyHash, Brand, Origin, Override, Secret},
+    catalog::{Account, Action, ApiKey, ApiKeyHash, Brand, Origin, Override},
     intake::Country,
     survey::Texts,
 };
@@ -18,6 +25,8 @@ pub(super) struct BrandFile<'a> {
     pub(super) api_keys: Vec<(ApiKeyHash, ApiKey, Value<'a>)>,
     /// As in the brand, in the same order.
     pub(super) override_places: Vec<OverridePlace<'a>>,
+    /// How its surveys are asked on the phone, where it says so.
+    pub(super) phone: PhoneKeys,
 }
 
 /// Where an override stands, for problems found when it is applied.
@@ -50,13 +59,14 @@ pub(super) fn read<'a>(table: &Table<'a>, base: &str) -> BrandFile<'a> {
         }),
         allowed_origins: table.find("allowed_origins").map(|value| value.list_of(origin)).unwrap_or_default(),
         redirects: table.find("redirects").map(|value| value.list_of(redirect)).unwrap_or_default(),
-        link_secrets: live_secrets(table, "link_secrets"),
+        link_secrets: live(table, "link_secrets", Value::secret),
         accounts: accounts(table),
         overrides,
         id,
     };
+    let phone = phone::read(table);
     table.no_more();
-    BrandFile { brand, api_keys, override_places }
+    BrandFile { brand, api_keys, override_places, phone }
 }
 
 /// The tables of `[[key]]`.
@@ -116,14 +126,14 @@ fn redirect(value: &Value<'_>) -> Option<String> {
     Some(value.http_url(advice, plain)?.into())
 }
 
-/// One or two live secrets: two while one is replaced by the other.
-fn live_secrets(table: &Table<'_>, key: &'static str) -> Vec<Secret> {
+/// One or two live secrets or keys: two while one is replaced by the other.
+fn live<'a, T>(table: &Table<'a>, key: &'static str, read: impl Fn(&Value<'a>) -> Option<T>) -> Vec<T> {
     let Some(value) = table.find(key).map(Value::hidden) else { return Vec::new() };
     let items = value.list().unwrap_or_default();
     if items.is_empty() || items.len() > 2 {
         value.problem("must hold one secret, or two while one replaces the other");
     }
-    items.iter().filter_map(Value::secret).collect()
+    items.iter().filter_map(read).collect()
 }
 
 fn accounts(table: &Table<'_>) -> Vec<Account> {
@@ -131,7 +141,7 @@ fn accounts(table: &Table<'_>) -> Vec<Account> {
     for value in tables(table, "telephony") {
         let Some(account) = account(&value) else { continue };
         if accounts.iter().any(|other| other.sid == account.sid) {
-            value.problem("is a second table for the same account; give one of them both tokens");
+            value.problem("is a second table for the same account; give one of them all keys");
         }
         accounts.push(account);
     }
@@ -144,12 +154,18 @@ fn account(value: &Value<'_>) -> Option<Account> {
     let advice = "is no account; write the provider's account id, or \"*\" for any";
     let sid =
         sid.and_then(|value| value.parsed(advice, |text| (text == "*" || is_account(text)).then_some(text)));
-    if table.find("tokens").is_none() {
-        table.problem("tokens", "is missing; write for example tokens = [\"env:TWILIO_AUTH_TOKEN\"]");
+    if ["tokens", "shared_keys", "public_keys"].iter().all(|key| table.find(key).is_none()) {
+        table.problem(
+            "tokens",
+            "is missing; write for example tokens = [\"env:TWILIO_AUTH_TOKEN\"] (Twilio, SignalWire), or \
+             public_keys = [\"env:TELNYX_PUBLIC_KEY\"] (Telnyx)",
+        );
     }
-    let tokens = live_secrets(&table, "tokens");
+    let tokens = live(&table, "tokens", Value::secret);
+    let shared_keys = live(&table, "shared_keys", Value::secret);
+    let public_keys = live(&table, "public_keys", Value::public_key);
     table.no_more();
-    Some(Account { sid: sid?.to_owned(), tokens })
+    Some(Account { sid: sid?.to_owned(), tokens, shared_keys, public_keys })
 }
 
 fn is_account(text: &str) -> bool {
@@ -186,6 +202,8 @@ fn text_override<'a>(value: &Value<'a>) -> Option<(Override, OverridePlace<'a>)>
     let question = table.need("question", "\"recommend\"");
     let texts = |key| table.find(key).map(|value: Value<'_>| value.texts()).unwrap_or_default();
     let (text, low, high): (Texts, Texts, Texts) = (texts("text"), texts("low"), texts("high"));
+    let recorded = table.find("audio");
+    let audio = recorded.as_ref().map(|value| value.by_language(recording)).unwrap_or_default();
     let choice_values: Vec<_> = table
         .find("choices")
         .and_then(|value| value.table())
@@ -194,12 +212,13 @@ fn text_override<'a>(value: &Value<'a>) -> Option<(Override, OverridePlace<'a>)>
     table.no_more();
     let choices: BTreeMap<_, _> =
         choice_values.iter().map(|(choice, value)| ((*choice).to_owned(), value.texts())).collect();
-    if text.is_empty() && low.is_empty() && high.is_empty() && choices.is_empty() {
-        value.problem("overrides nothing; give it text, low, high or choices");
+    let has_text = [&text, &low, &high].iter().any(|texts| !texts.is_empty());
+    if !has_text && recorded.is_none() && choices.is_empty() {
+        value.problem("overrides nothing; give it text, low, high, audio or choices");
     }
     let id =
         |value: &Option<Value<'a>>| value.as_ref().and_then(|value| value.text()).unwrap_or("").to_owned();
     let (survey_id, question_id) = (id(&survey), id(&question));
     let place = OverridePlace { survey, question, choices: choice_values };
-    Some((Override { survey: survey_id, question: question_id, text, low, high, choices }, place))
+    Some((Override { survey: survey_id, question: question_id, text, low, high, audio, choices }, place))
 }

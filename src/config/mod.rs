@@ -14,6 +14,7 @@ mod gateway_file;
 mod layers;
 mod listeners;
 mod overrides;
+mod phone;
 mod question;
 mod secrets;
 pub(crate) mod settings;
@@ -34,6 +35,7 @@ pub(crate) use self::texts::is_id;
 pub(crate) use self::{
     finding::{Finding, Place, Problems},
     overrides::{Overrides, Role},
+    secrets::secret_of,
     settings::Settings,
 };
 

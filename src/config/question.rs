@@ -3,6 +3,7 @@
 use super::{
     survey_file::{Part, TextPlace},
     table::Table,
+    thanks::is_link,
     value::Value,
 };
 use crate::{
@@ -16,15 +17,12 @@ const CHOICES: usize = 50;
 pub(super) fn read<'a>(table: &Table<'a>, earlier: &[Question], texts: &mut Vec<TextPlace<'a>>) -> Question {
     let id = id(table, earlier);
     let kind = kind(table);
-    let mut part = |part, value: Option<Value<'a>>| {
-        let Some(value) = value else { return Texts::default() };
-        let read = value.texts();
-        texts.push(TextPlace { question: id.clone(), part, value });
-        read
-    };
+    let mut part = |part, value: Option<Value<'a>>| text_part(&id, part, value, texts);
     let text = part(Part::Text, table.need("text", "{ en = \"Would you recommend {brand}?\" }"));
     let low = part(Part::Low, label(table, "low", kind));
     let high = part(Part::High, label(table, "high", kind));
+    let audio = audio(table, &id, texts);
+    let mut part = |part, value: Option<Value<'a>>| text_part(&id, part, value, texts);
     let choices = choices(table, kind, &mut part);
     let question = Question {
         kind: kind.unwrap_or(Kind::Text),
@@ -32,12 +30,34 @@ pub(super) fn read<'a>(table: &Table<'a>, earlier: &[Question], texts: &mut Vec<
         text,
         low,
         high,
+        audio,
         ask_when: table.find("ask_when").and_then(|value| ask_when(&value, earlier)),
         choices,
         id,
     };
     table.no_more();
     question
+}
+
+fn text_part<'a>(id: &str, part: Part, value: Option<Value<'a>>, texts: &mut Vec<TextPlace<'a>>) -> Texts {
+    let Some(value) = value else { return Texts::default() };
+    let read = value.texts();
+    texts.push(TextPlace { question: id.to_owned(), part, value });
+    read
+}
+
+fn audio<'a>(table: &Table<'a>, id: &str, texts: &mut Vec<TextPlace<'a>>) -> Texts {
+    let Some(value) = table.find("audio") else { return Texts::default() };
+    let read = value.by_language(recording);
+    texts.push(TextPlace { question: id.to_owned(), part: Part::Audio, value });
+    read
+}
+
+/// The address of a recording, as it is written: its `{brand}` is filled for each brand.
+pub(super) fn recording(value: &Value<'_>) -> Option<String> {
+    let advice = "is no address of a recording; write an https URL like \"https://cdn.example/{brand}/recommend-de.wav\", \
+                  where only {brand} is filled, with the brand's id, and not in the host";
+    value.without_password().parsed(advice, |text| is_link(text).then(|| text.to_owned()))
 }
 
 fn id(table: &Table<'_>, earlier: &[Question]) -> String {

@@ -1,5 +1,7 @@
 //! Secrets: a literal, `env:NAME` or `file:PATH`, and the sample ones that the whole world knows.
 
+use std::{collections::BTreeMap, path::Path};
+
 use base64::{
     Engine,
     alphabet::{STANDARD, URL_SAFE},
@@ -7,7 +9,7 @@ use base64::{
 };
 
 use super::{source::read_bounded, value::Value};
-use crate::catalog::Secret;
+use crate::catalog::{PublicKey, Secret};
 
 /// Larger than any secret, far smaller than a file given by mistake.
 const SECRET_FILE_BYTES: u64 = 8 * 1024;
@@ -16,7 +18,10 @@ pub(super) const SAMPLE_IDENTITY_KEY: &str =
     "73616d706c65206964656e74697479206b65792c20646f206e6f742075736521";
 /// 32 bytes in hex.
 pub(super) const SAMPLE_TOKEN_KEY: &str = "73616d706c65206c696e6b2d746f6b656e206b65792c206e6f74207361666521";
-const SAMPLES: [&str; 4] = [SAMPLE_IDENTITY_KEY, SAMPLE_TOKEN_KEY, "dev-link-secret", "dev-twilio-token"];
+/// The public key of [`SAMPLE_SIGNING_KEY`](crate::channel::ivr::telnyx::SAMPLE_SIGNING_KEY).
+const SAMPLE_PUBLIC_KEY: &str = "uoY2hchJJ+0YbJY1DF5evDp1vV/a5mb171AcRD9Vdfk=";
+const SAMPLES: [&str; 5] =
+    [SAMPLE_IDENTITY_KEY, SAMPLE_TOKEN_KEY, "dev-link-secret", "dev-twilio-token", SAMPLE_PUBLIC_KEY];
 /// API keys of the sample brands. They stand as hashes in files, so they are known by their hashes.
 pub(super) const SAMPLE_API_KEYS: [&str; 2] = ["vg_dev_acme", "vg_dev_globex"];
 
@@ -48,6 +53,17 @@ impl Value<'_> {
         key
     }
 
+    /// An Ed25519 public key, as Telnyx's portal shows it.
+    pub(super) fn public_key(&self) -> Option<PublicKey> {
+        let key = self.secret()?;
+        let bytes = decode_32_bytes(key.expose());
+        if bytes.is_none() {
+            let advice = "is no Ed25519 public key of 32 bytes in base64; the provider's portal shows it";
+            self.clone().hidden().problem(advice);
+        }
+        bytes.map(PublicKey)
+    }
+
     /// A sample secret is in use here.
     pub(super) fn note_sample(&self) {
         self.reading.note_sample_secret();
@@ -57,22 +73,31 @@ impl Value<'_> {
     /// What a literal says or a reference names. References are shown in problems; they are no secrets.
     fn resolve(&self) -> Option<String> {
         let text = self.clone().hidden().text()?;
-        if let Some(name) = text.strip_prefix("env:") {
-            let value = self.reading.env.get(name).cloned();
-            if value.is_none() {
-                self.clone().open().problem("names an environment variable that is not set");
-            }
-            return value;
-        }
-        let Some(path) = text.strip_prefix("file:") else { return Some(text.to_owned()) };
-        match read_bounded(&self.reading.dir.join(path), SECRET_FILE_BYTES) {
-            Ok(secret) => Some(secret.trim_end_matches(['\r', '\n']).to_owned()),
-            Err(error) => {
-                self.clone().open().problem(format!("names a file that cannot be read: {error}"));
-                None
-            }
-        }
+        let resolved = resolve(text, self.reading.dir, self.reading.env);
+        resolved.map_err(|why| self.clone().open().problem(why)).ok()
     }
+}
+
+/// A secret that a flag gives, in the same forms as in files.
+///
+/// # Errors
+/// Why it cannot be had; to be put behind the flag's name.
+pub(crate) fn secret_of(text: &str, dir: &Path, env: &BTreeMap<String, String>) -> Result<Secret, String> {
+    match resolve(text, dir, env)? {
+        secret if secret.is_empty() => Err("is an empty secret".to_owned()),
+        secret => Ok(Secret::new(secret)),
+    }
+}
+
+fn resolve(text: &str, dir: &Path, env: &BTreeMap<String, String>) -> Result<String, String> {
+    if let Some(name) = text.strip_prefix("env:") {
+        let value = env.get(name).cloned();
+        return value.ok_or_else(|| "names an environment variable that is not set".to_owned());
+    }
+    let Some(path) = text.strip_prefix("file:") else { return Ok(text.to_owned()) };
+    let secret = read_bounded(&dir.join(path), SECRET_FILE_BYTES)
+        .map_err(|error| format!("names a file that cannot be read: {error}"))?;
+    Ok(secret.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 /// 64 hex digits, or base64 in either alphabet, padded or not.

@@ -5,8 +5,8 @@ use std::{
     time::Duration,
 };
 
-use super::{table::Table, thanks, value::Value};
-use crate::survey::{Channel, EmailConfirm, Language, Question, Rule, Segment, Survey, Texts};
+use super::{phone, table::Table, thanks, value::Value};
+use crate::survey::{Channel, EmailConfirm, Language, Phone, Question, Rule, Segment, Survey, Texts};
 
 /// More questions than a person answers.
 const QUESTIONS: usize = 100;
@@ -36,6 +36,8 @@ pub(super) enum Part {
     Text,
     Low,
     High,
+    /// Its recordings for the phone.
+    Audio,
     /// Of the choice with this value.
     Choice(String),
     /// What the thank-you adds for a segment.
@@ -66,11 +68,14 @@ pub(super) fn read<'a>(table: &Table<'a>, brands: &BTreeSet<String>) -> SurveyFi
         questions: questions(table, &mut texts),
         email_confirm: email_confirm(table),
         thanks: BTreeMap::new(),
+        phone: phone::read(table).over(&Phone::default()),
     };
     survey.thanks = thanks::read(table, survey.first_scored(), &mut texts);
     table.no_more();
     let default = &survey.default_language;
-    for place in texts.iter().filter(|place| !place.of(&survey).is_some_and(|texts| texts.has(default))) {
+    // What is not recorded is read out.
+    let texts_to_read = texts.iter().filter(|place| place.part != Part::Audio);
+    for place in texts_to_read.filter(|place| !place.of(&survey).is_some_and(|texts| texts.has(default))) {
         place.value.clone().hidden().problem(format!("has no text in the default language, \"{default}\""));
     }
     SurveyFile { survey, texts }
@@ -84,6 +89,7 @@ impl TextPlace<'_> {
             Part::Text => question.map(|question| &question.text),
             Part::Low => question.map(|question| &question.low),
             Part::High => question.map(|question| &question.high),
+            Part::Audio => question.map(|question| &question.audio),
             Part::Choice(value) => {
                 question?.choices.iter().find(|choice| choice.value == *value).map(|choice| &choice.text)
             }

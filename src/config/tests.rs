@@ -3,6 +3,7 @@
 mod bounds;
 mod layers;
 mod looks;
+mod phone;
 mod problems;
 mod samples;
 mod secrets;

@@ -15,13 +15,18 @@ const PLACEHOLDERS: [&str; 2] = ["{brand}", "{subject}"];
 impl<'a> Value<'a> {
     /// A table of texts by language, for example `{ en = "Hello", de = "Hallo" }`; not empty.
     pub(super) fn texts(&self) -> Texts {
+        self.by_language(Value::words)
+    }
+
+    /// The same of what is no text that people read, each value read by `read`.
+    pub(super) fn by_language(&self, read: impl Fn(&Self) -> Option<String>) -> Texts {
         let Some(table) = self.table() else { return Texts::default() };
         if table.entries().next().is_none() {
             self.problem("has no text in any language; write it like { en = \"…\", de = \"…\" }");
         }
         let mut texts: Vec<(Language, String)> = Vec::new();
         for (tag, value) in table.entries() {
-            let (Some(language), Some(words)) = (language_key(&value, tag), value.words()) else { continue };
+            let (Some(language), Some(words)) = (language_key(&value, tag), read(&value)) else { continue };
             if texts.iter().any(|(other, _)| *other == language) {
                 value.problem(format!("is a second text in \"{language}\""));
             }

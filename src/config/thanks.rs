@@ -75,7 +75,8 @@ fn link(value: &Value<'_>) -> Option<String> {
     value.parsed(advice, |text| is_link(text).then(|| text.to_owned()))
 }
 
-fn is_link(text: &str) -> bool {
+/// Whether a text is an https address whose `{brand}`, if any, stands behind the host.
+pub(super) fn is_link(text: &str) -> bool {
     let filled = |brand| Url::parse(&text.replace(ThanksLink::BRAND, brand)).ok();
     let (Some(one), Some(other)) = (filled("a"), filled("b")) else { return false };
     let plain = |character: char| !character.is_whitespace() && !matches!(character, '{' | '}' | '\\');

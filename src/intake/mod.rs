@@ -221,13 +221,13 @@ impl Intake {
         let room = self.spool.reserve(record.encoded_len()).map_err(append::full)?;
         let receipt = unclaimed_receipt(&validated);
         flight.expect(receipt.outcome, receipt.reason);
-        let strict = strict_key(&validated, &record, &self.identity_key);
+        let remembered = remembered_key(&validated, &record, &self.identity_key);
         let pending = Pending::new(room, self.claims.ticket(), record);
         if receipt.outcome == Outcome::Quarantined {
             self.land(pending).await?;
             return Ok(receipt);
         }
-        self.claim(validated, receipt, pending, strict, patience, flight).await
+        self.claim(validated, receipt, pending, remembered, patience, flight).await
     }
 
     async fn claim(
@@ -235,14 +235,14 @@ impl Intake {
         validated: Validated,
         mut receipt: Receipt,
         pending: Pending,
-        strict: Option<StrictKey>,
+        remembered: Option<RememberedKey>,
         patience: Duration,
         flight: &mut InFlight<'_>,
     ) -> Result<Receipt, Refusal> {
         let mut pending = pending.survive_hangup(&self.spool);
         let turn = self.order.turn(receipt.id).await;
         let asking = turn.ask(patience);
-        let known = self.known_key(strict, receipt.id, &pending.ticket, asking.deadline).await;
+        let known = self.known_key(remembered, receipt.id, &pending.ticket, asking.deadline).await;
         if let Known::Settled(id) = known {
             ScopeGuard::into_inner(pending).cancel();
             return Ok(Receipt { id, outcome: Outcome::Duplicate, ..receipt });
@@ -280,17 +280,18 @@ impl Intake {
 
     async fn known_key(
         &self,
-        strict: Option<StrictKey>,
+        key: Option<RememberedKey>,
         id: ResponseId,
         ticket: &claim::Ticket,
         deadline: Instant,
     ) -> Known {
-        let Some(StrictKey { scope, payload }) = strict else { return Known::No };
+        let Some(RememberedKey { scope, payload, strict }) = key else { return Known::No };
         match self.claims.idempotent(&scope, payload, id, ticket, deadline).await {
             Idempotency::New | Idempotency::Unknown => Known::No,
             Idempotency::Same { id, settled: true } => Known::Settled(id),
             Idempotency::Same { settled: false, .. } => Known::Unsettled,
-            Idempotency::Other => Known::Other,
+            Idempotency::Other if strict => Known::Other,
+            Idempotency::Other => Known::No,
         }
     }
 }
@@ -324,20 +325,25 @@ enum Known {
     Other,
 }
 
-/// A program's idempotency key and what came under it.
-struct StrictKey {
+/// A key that is remembered by itself, and what came under it.
+struct RememberedKey {
     scope: [u8; 16],
     payload: [u8; 8],
+    /// Another payload under it is an error.
+    strict: bool,
 }
 
-/// The payload is all that the caller said: the record without the gateway's own times.
-fn strict_key(
+/// A program's idempotency key, or a turn of a call. Other keys are known by what the response's claim holds, which is
+/// what came last. That is not enough for a call: the `1` of "1, then 0", tried again or played back later, would be the
+/// newest. The payload is all that the caller said: the record without the gateway's own times.
+fn remembered_key(
     validated: &Validated,
     record: &crate::proto::store::v1::Record,
     identity_key: &IdentityKey,
-) -> Option<StrictKey> {
+) -> Option<RememberedKey> {
     let submission = &validated.identified.submission;
-    let key = submission.key.as_ref().filter(|key| key.strict)?;
+    let is_call = matches!(submission.proof, Proof::Call { .. });
+    let key = submission.key.as_ref().filter(|key| key.strict || is_call)?;
     let said = crate::proto::store::v1::Record {
         stamp_us: if submission.answered == Answered::Now { 0 } else { record.stamp_us },
         received_us: 0,
@@ -348,9 +354,10 @@ fn strict_key(
         ..record.clone()
     };
     let [a, b, c, d, e, f, g, h, ..] = identity_key.hash(&[b"payload", &said.encode_to_vec()]);
-    Some(StrictKey {
+    Some(RememberedKey {
         scope: identity_key.hash(&[b"idempotency", submission.brand.as_bytes(), key.text.as_bytes()]),
         payload: [a, b, c, d, e, f, g, h],
+        strict: key.strict,
     })
 }
 

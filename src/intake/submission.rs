@@ -226,7 +226,7 @@ pub struct SubmissionKey {
     /// 1 to 255 visible characters.
     pub text: String,
     /// Whether another payload under it is an error (a program's idempotency key) or a change of mind (a form's
-    /// nonce, a call's step).
+    /// nonce, a call's turn).
     pub strict: bool,
 }
 

@@ -116,6 +116,40 @@ async fn an_answer_is_accepted_then_a_duplicate_then_revised() {
     assert_eq!(running.settled().await.len(), 2);
 }
 
+fn pressed(turn: &str, score: i64) -> Submission {
+    let proof = Proof::Call { call_id: "CA1".to_owned() };
+    Submission {
+        interaction: Reference::parse("CA1"),
+        key: Some(SubmissionKey { text: format!("CA1:{turn}"), strict: false }),
+        answers: vec![("recommend".into(), Given::Whole(score))],
+        ..Submission::new(Channel::Ivr, "acme", "support-nps", proof)
+    }
+}
+
+/// Contract 3: a retry gets `duplicate`, also after other turns. Without its own memory it would be the newest value.
+#[tokio::test]
+async fn a_turn_of_a_call_that_comes_again_after_later_turns_changes_nothing() {
+    let running = Running::start();
+    let mut outcomes = Vec::new();
+    for (turn, score) in [("first", 1), ("second", 10), ("first", 1), ("second", 10), ("first", 1)] {
+        outcomes.push(running.intake.submit(pressed(turn, score)).await.unwrap().outcome);
+    }
+    use Outcome::{Accepted, Duplicate, Revised};
+    assert_eq!(outcomes, [Accepted, Revised, Duplicate, Duplicate, Duplicate]);
+    assert_eq!(running.intake.ledger().view().respooled, 0);
+    let stored = running.settled().await;
+    assert_eq!(stored.len(), 2, "nothing is stored twice");
+    assert!(stored[0].stamp_us < stored[1].stamp_us);
+}
+
+#[tokio::test]
+async fn another_answer_in_the_same_turn_of_a_call_is_no_error() {
+    let running = Running::start();
+    for (score, outcome) in [(9, Outcome::Accepted), (3, Outcome::Revised)] {
+        assert_eq!(running.intake.submit(pressed("first", score)).await.unwrap().outcome, outcome);
+    }
+}
+
 fn touched() -> Touched {
     Touched { question: "recommend".into(), score: 9, head: false }
 }

@@ -134,6 +134,12 @@ impl Texts {
             .map_or("", |(_, text)| text)
     }
 
+    /// The text in a language, else in a shorter form of its tag; none in any other language.
+    pub fn in_language(&self, language: &Language) -> Option<&str> {
+        let found = language.fallbacks().find_map(|tag| self.0.iter().find(|(own, _)| own.as_str() == tag));
+        found.map(|(_, text)| text.as_str())
+    }
+
     /// Writes the texts of `other` over these.
     pub fn overlay(&mut self, other: &Self) {
         self.0.extend(other.0.iter().map(|(language, text)| (language.clone(), text.clone())));

@@ -5,6 +5,7 @@ mod choice;
 mod fuzz;
 mod kind;
 mod language;
+mod phone;
 mod question;
 mod thanks;
 mod words;
@@ -13,6 +14,7 @@ pub use self::{
     choice::Choice,
     kind::{Kind, Scale, Segment},
     language::{Language, Texts, negotiate},
+    phone::Phone,
     question::{AskWhen, Question, RESERVED_IDS},
     thanks::{Thanks, ThanksLink},
     words::{Channel, Confidence, Identity},
@@ -48,6 +50,8 @@ pub struct Survey {
     pub email_confirm: EmailConfirm,
     /// What the thank-you adds, by the segment of the score on [`Survey::first_scored`].
     pub thanks: BTreeMap<Segment, Thanks>,
+    /// How it is asked on the phone.
+    pub phone: Phone,
 }
 
 /// What sends an answer on the page of a link in a mail. Opening the link never does.

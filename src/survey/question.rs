@@ -33,6 +33,8 @@ pub struct Question {
     pub low: Texts,
     /// What the scale's highest score means; may be empty.
     pub high: Texts,
+    /// What people hear on the phone instead of a voice that reads: addresses of recordings; may be empty.
+    pub audio: Texts,
     /// When pages and dialogues ask it; always, when none.
     pub ask_when: Option<AskWhen>,
     /// What a `choice` offers; empty for other kinds.

@@ -28,6 +28,11 @@ impl ThanksLink {
 
     /// Where it leads people of a brand.
     pub fn address(&self, brand: &str) -> String {
-        self.address.replace(Self::BRAND, brand)
+        Self::of_brand(&self.address, brand)
+    }
+
+    /// An address with the brand's id filled in.
+    pub fn of_brand(address: &str, brand: &str) -> String {
+        address.replace(Self::BRAND, brand)
     }
 }

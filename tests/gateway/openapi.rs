@@ -79,7 +79,7 @@ async fn asked(gateway: &Gateway, arguments: &'static [&'static str]) {
     let lines: Vec<String> = report.lines().map(|line| line.chars().take(400).collect()).collect();
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{}\n{errors}", lines.join("\n"));
-    assert!(report.contains("Tested: 24"), "every operation is tried:\n{}", lines.join("\n"));
+    assert!(report.contains("Tested: 29"), "every operation is tried:\n{}", lines.join("\n"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

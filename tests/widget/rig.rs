@@ -350,6 +350,7 @@ fn question(id: &str, kind: Kind, en: &str, de: &str) -> Question {
         text: texts(&[("en", en), ("de", de)]),
         low: Texts::default(),
         high: Texts::default(),
+        audio: Texts::default(),
         ask_when: None,
         choices: Vec::new(),
     }
@@ -367,6 +368,7 @@ fn survey(id: &str, questions: Vec<Question>) -> Survey {
         default_language: Language::parse("en").unwrap(),
         email_confirm: Default::default(),
         thanks: [].into(),
+        phone: voxgate::survey::Phone::default(),
         questions,
     }
 }

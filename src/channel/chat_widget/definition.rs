@@ -91,7 +91,7 @@ impl Show<'_> {
 
     /// Fields that do not apply are left out: the widget compares scores, and `null` compares like 0.
     fn question(&self, question: &Question) -> Value {
-        let Question { id, kind, required, text, low, high, ask_when, choices } = question;
+        let Question { id, kind, required, text, low, high, ask_when, choices, audio: _ } = question;
         let mut shown = Map::new();
         let mut put = |name: &str, value: Value| drop(shown.insert(name.to_owned(), value));
         put("id", json!(id));

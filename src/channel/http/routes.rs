@@ -6,7 +6,7 @@ use http::{HeaderValue, Method, StatusCode, header, request::Parts};
 
 use super::{Reply, Request, TraceId, allow, doors};
 use crate::{
-    channel::{Edge, chat_widget, ivr, json, openapi},
+    channel::{Edge, chat_widget, ivr, ivr::twilio::Callback, json, openapi},
     outcome::{Reason, Refusal},
     survey::Channel,
 };
@@ -18,6 +18,8 @@ enum Route<'a> {
     OptOut,
     Form,
     Twilio { brand: &'a str, survey: &'a str },
+    TwilioReport { brand: &'a str, survey: &'a str, callback: Callback },
+    Telnyx { brand: &'a str, survey: &'a str, callback: Option<Callback> },
     IvrEvents,
     Widget,
     WidgetVersion { file: &'a str },
@@ -37,6 +39,13 @@ impl<'a> Route<'a> {
             ["u" | "U", _] => Self::OptOut,
             ["f", _, _] => Self::Form,
             ["ivr", "twilio", brand, survey] => Self::Twilio { brand, survey },
+            ["ivr", "twilio", brand, survey, report] => {
+                Self::TwilioReport { brand, survey, callback: Callback::of(report)? }
+            }
+            ["ivr", "telnyx", brand, survey] => Self::Telnyx { brand, survey, callback: None },
+            ["ivr", "telnyx", brand, survey, report] => {
+                Self::Telnyx { brand, survey, callback: Some(Callback::of(report)?) }
+            }
             ["v1", "ivr", "events"] => Self::IvrEvents,
             ["widget.js"] => Self::Widget,
             ["widget.d.ts"] => Self::WidgetTypes,
@@ -65,7 +74,8 @@ impl<'a> Route<'a> {
             Self::Widget | Self::WidgetVersion { .. } | Self::WidgetTypes => "GET, HEAD",
             Self::Definition { .. } | Self::Description => "GET, HEAD",
             Self::Beacon => "POST, OPTIONS",
-            Self::Twilio { .. } | Self::IvrEvents | Self::Responses | Self::Batch | Self::Links => "POST",
+            Self::Twilio { .. } | Self::TwilioReport { .. } | Self::Telnyx { .. } | Self::IvrEvents => "POST",
+            Self::Responses | Self::Batch | Self::Links => "POST",
         }
     }
 }
@@ -153,6 +163,12 @@ async fn post(edge: &Edge, request: Request, route: Route<'_>) -> Reply {
         Route::OptOut => Box::pin(doors::opt_out_post(edge, request)).await,
         Route::Form => Box::pin(doors::page_post(edge, request, Channel::Form)).await,
         Route::Twilio { brand, survey } => Box::pin(doors::twilio(edge, request, brand, survey)).await,
+        Route::TwilioReport { brand, survey, callback } => {
+            Box::pin(doors::twilio_report(edge, request, brand, survey, callback)).await
+        }
+        Route::Telnyx { brand, survey, callback } => {
+            Box::pin(doors::telnyx(edge, request, brand, survey, callback)).await
+        }
         Route::IvrEvents => doors::event(edge, request).await,
         Route::Beacon => doors::beacon(edge, request).await,
         Route::Responses => json::responses(edge, request).await,
@@ -181,7 +197,9 @@ fn nowhere() -> Refusal {
 fn wrong_method(request: &Request, route: Route<'_>) -> Reply {
     let refusal = Refusal::new(Reason::MethodNotAllowed, format!("this route takes {}", route.methods()));
     let reply = match route {
-        Route::Twilio { .. } => ivr::twilio::unread(&refusal),
+        Route::Twilio { .. } | Route::TwilioReport { .. } | Route::Telnyx { .. } => {
+            ivr::twilio::unread(&refusal)
+        }
         _ => json::problem(&refusal, &request.trace),
     };
     allow(reply, route.methods())
@@ -193,11 +211,16 @@ mod tests {
 
     use super::*;
 
-    const ALL: [Route<'static>; 14] = [
+    const ALL: [Route<'static>; 19] = [
         Route::Link,
         Route::OptOut,
         Route::Form,
         Route::Twilio { brand: "", survey: "" },
+        Route::TwilioReport { brand: "", survey: "", callback: Callback::Recording },
+        Route::TwilioReport { brand: "", survey: "", callback: Callback::Transcription },
+        Route::Telnyx { brand: "", survey: "", callback: None },
+        Route::Telnyx { brand: "", survey: "", callback: Some(Callback::Recording) },
+        Route::Telnyx { brand: "", survey: "", callback: Some(Callback::Transcription) },
         Route::IvrEvents,
         Route::Widget,
         Route::WidgetVersion { file: "" },
@@ -220,6 +243,19 @@ mod tests {
             Route::OptOut => &["/u/{token}"],
             Route::Form => &["/f/{brand}/{survey}"],
             Route::Twilio { .. } => &["/ivr/twilio/{brand}/{survey}"],
+            Route::TwilioReport { callback: Callback::Recording, .. } => {
+                &["/ivr/twilio/{brand}/{survey}/recording"]
+            }
+            Route::TwilioReport { callback: Callback::Transcription, .. } => {
+                &["/ivr/twilio/{brand}/{survey}/transcription"]
+            }
+            Route::Telnyx { callback: None, .. } => &["/ivr/telnyx/{brand}/{survey}"],
+            Route::Telnyx { callback: Some(Callback::Recording), .. } => {
+                &["/ivr/telnyx/{brand}/{survey}/recording"]
+            }
+            Route::Telnyx { callback: Some(Callback::Transcription), .. } => {
+                &["/ivr/telnyx/{brand}/{survey}/transcription"]
+            }
             Route::IvrEvents => &["/v1/ivr/events"],
             Route::Widget => &["/widget.js"],
             Route::WidgetVersion { .. } => &["/widget-{version}.js"],

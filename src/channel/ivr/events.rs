@@ -17,6 +17,7 @@ use super::{
     Desk, closed,
     dialogue::next_question,
     keypad::{self, Pressed},
+    script::recording,
     spoken,
 };
 use crate::{
@@ -43,6 +44,8 @@ pub(crate) struct Next {
     pub question: String,
     /// Its words, in the event's language.
     pub text: String,
+    /// Where they are recorded in that language, if they are.
+    pub audio: Option<String>,
 }
 
 /// Takes an event. The caller of this has checked that the key may submit.
@@ -70,7 +73,7 @@ where
             return Err(book(&desk, Some(brand), Refusal::invalid(event.draft.problems)));
         }
         let asked = question.filter(|question| keypad::can_answer(question));
-        let next = asked.or_else(|| next_question(survey, 0, &[])).filter(|_| !event.completed);
+        let next = asked.or_else(|| next_question(survey, 0, &[], false)).filter(|_| !event.completed);
         return Ok(Taken { receipt: None, next: next.map(|next| event.words(next, survey, brand)) });
     };
     let next = match event.completed {
@@ -181,7 +184,7 @@ fn misfit(question: &Question, digits: &str) -> Problem {
 fn following<'s>(survey: &'s Survey, question: &Question, score: Option<i32>) -> Option<&'s Question> {
     let index = survey.questions.iter().position(|each| each.id == question.id)?;
     let scores: Vec<_> = score.map(|score| (question.id.clone(), score)).into_iter().collect();
-    next_question(survey, index + 1, &scores)
+    next_question(survey, index + 1, &scores, false)
 }
 
 impl Event {
@@ -189,7 +192,9 @@ impl Event {
         let wishes = self.draft.locale.iter().chain(&brand.languages);
         let language = negotiate(wishes, &survey.languages(), &survey.default_language);
         let text = spoken(question, survey, brand, self.draft.subject.as_ref(), language);
-        Next { question: question.id.clone(), text }
+        let spoken_by = self.draft.locale.as_ref().filter(|locale| locale.primary() == language.primary());
+        let audio = recording(question, brand, spoken_by.unwrap_or(language));
+        Next { question: question.id.clone(), text, audio }
     }
 
     /// The answer, under a key of its own: call and question. Pressed again, it is a change of mind.
@@ -207,6 +212,15 @@ impl Event {
     }
 }
 
+impl Next {
+    fn to_json(&self) -> Json {
+        match &self.audio {
+            Some(audio) => json!({"question": self.question, "text": self.text, "audio": audio}),
+            None => json!({"question": self.question, "text": self.text}),
+        }
+    }
+}
+
 impl Taken {
     /// 201, 200 or 202 as the outcome says; 200 when there was no answer.
     pub(crate) fn status(&self) -> http::StatusCode {
@@ -217,8 +231,7 @@ impl Taken {
     pub(crate) fn to_json(&self) -> Json {
         let mut reply = self.receipt.as_ref().map_or_else(|| json!({}), receipt_value);
         if let Some(fields) = reply.as_object_mut() {
-            let next = self.next.as_ref().map(|next| json!({"question": next.question, "text": next.text}));
-            fields.insert("next".to_owned(), json!(next));
+            fields.insert("next".to_owned(), json!(self.next.as_ref().map(Next::to_json)));
         }
         reply
     }

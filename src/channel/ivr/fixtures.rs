@@ -26,6 +26,7 @@ pub(super) fn question(id: &str, kind: Kind) -> Question {
         ]),
         low: Texts::default(),
         high: Texts::default(),
+        audio: Texts::default(),
         ask_when: None,
         choices: Vec::new(),
     }
@@ -48,6 +49,7 @@ pub(super) fn survey(id: &str, questions: Vec<Question>) -> Survey {
         default_language: language("en"),
         email_confirm: Default::default(),
         thanks: [].into(),
+        phone: crate::survey::Phone::default(),
         questions,
     }
 }
@@ -86,8 +88,18 @@ pub(super) fn brand() -> Brand {
         allowed_origins: Vec::new(),
         redirects: Vec::new(),
         link_secrets: Vec::new(),
-        accounts: vec![Account { sid: "*".to_owned(), tokens: vec![Secret::new("token")] }],
+        accounts: vec![any_account()],
         overrides: Vec::new(),
+    }
+}
+
+/// Proven by `token`, and by the sample's signing key.
+pub(super) fn any_account() -> Account {
+    Account {
+        sid: "*".to_owned(),
+        tokens: vec![Secret::new("token")],
+        shared_keys: Vec::new(),
+        public_keys: super::telnyx::sample_public_key().into_iter().collect(),
     }
 }
 

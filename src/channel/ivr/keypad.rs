@@ -51,6 +51,27 @@ pub(crate) fn makes_ten(keys: &str) -> bool {
     matches!(keys.strip_suffix('#').unwrap_or(keys), "0" | "10")
 }
 
+/// Whether keys say "do not ask me again".
+pub(crate) fn opts_out(keys: &str) -> bool {
+    keys.strip_suffix('#').unwrap_or(keys) == "*"
+}
+
+/// The key that confirms what was understood.
+pub(crate) const AGREES: &str = "1";
+
+/// Whether keys confirm what was understood.
+pub(crate) fn agrees(keys: &str) -> bool {
+    keys.strip_suffix('#').unwrap_or(keys) == AGREES
+}
+
+/// The place in a list that a key names, from 0.
+pub(crate) fn place(keys: &str) -> Option<usize> {
+    match keys.strip_suffix('#').unwrap_or(keys).as_bytes() {
+        [key @ b'1'..=b'9'] => Some(usize::from(key - b'1')),
+        _ => None,
+    }
+}
+
 fn digit(key: u8) -> i32 {
     i32::from(key.saturating_sub(b'0'))
 }

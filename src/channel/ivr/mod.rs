@@ -1,7 +1,7 @@
-//! The phone: a caller's keypad, spoken for by a telephony provider (Twilio, SignalWire) or by somebody's own
+//! The phone: a caller's keypad, spoken for by a telephony provider (Twilio, SignalWire, Telnyx) or by somebody's own
 //! exchange (Asterisk, FreeSWITCH, Amazon Connect).
 //!
-//! - takes: signed webhooks, one a turn of a call ([`twilio::turn`]); JSON events with an API key ([`events::take`]).
+//! - takes: signed webhooks, one a turn of a call ([`twilio::turn`], [`telnyx::turn`]); JSON events with an API key ([`events::take`]).
 //! - gives: one [`Submission`](crate::intake::Submission) for each key that is an answer, as soon as it is pressed, so
 //!   that hanging up keeps what was said; its key is call id and question. Then TwiML, or the receipt and the next
 //!   question.
@@ -9,20 +9,28 @@
 //! - bounds: a question is asked three times, an answer that finds no room is offered four times, a form has as many
 //!   fields as the configuration allows; bodies are bounded where they are read.
 //!
-//! No turn is remembered here. Where a call stands is in the URL that the provider is told to call next, and the
-//! provider signs that URL; so any gateway can take any turn, and a retried turn gets the same TwiML byte for byte.
+//! No turn is remembered here. Where a call stands is in the URL that the provider is told to call next, and that URL is
+//! signed by the provider, or sealed by us; so any gateway can take any turn, and a retried turn gets the same TwiML
+//! byte for byte. That it is a retry is known by the submission key: call, turn and keys.
 
 pub(crate) mod dialogue;
 pub(crate) mod events;
+pub(crate) mod input;
 pub(crate) mod keypad;
+pub(crate) mod script;
+pub(crate) mod telnyx;
+pub(crate) mod turn;
 pub(crate) mod twilio;
 
+mod speech;
 mod words;
 
 #[cfg(test)]
 mod fixtures;
 #[cfg(test)]
 mod fuzz;
+#[cfg(test)]
+mod simulated;
 
 use crate::{
     catalog::{Brand, Catalog, IdentityKey},
@@ -56,7 +64,7 @@ impl Desk<'_> {
 }
 
 /// Why a survey cannot be answered by phone at present.
-fn closed(survey: &Survey) -> Option<Reason> {
+pub(crate) fn closed(survey: &Survey) -> Option<Reason> {
     if !survey.live {
         return Some(Reason::SurveyClosed);
     }

@@ -75,7 +75,7 @@ fn the_bounds_are_the_defaults_of_the_settings() {
     let http = &defaults["http"];
     let count = |name: &str| usize::try_from(http[name].as_integer().unwrap()).unwrap();
     assert_eq!(number("/components/schemas/Attributes/maxProperties"), count("attributes"));
-    for form in ["Form", "SiteForm", "TwilioForm"] {
+    for form in ["Form", "SiteForm", "TelnyxForm", "TwilioForm"] {
         assert_eq!(number(&format!("/components/schemas/{form}/maxProperties")), count("form_fields"));
     }
     let batch = "/paths/~1v1~1responses~1batch/post/requestBody/content/application~1json/schema/maxItems";

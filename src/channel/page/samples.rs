@@ -25,6 +25,7 @@ fn question(id: &str, kind: Kind, required: bool, text: &[(&str, &str)]) -> Ques
         text: texts(text),
         low: Texts::default(),
         high: Texts::default(),
+        audio: Texts::default(),
         ask_when: None,
         choices: Vec::new(),
     }
@@ -42,6 +43,7 @@ fn survey(id: &str, one_response_per: Rule, questions: Vec<Question>) -> Survey 
         default_language: language("en"),
         email_confirm: EmailConfirm::Gesture,
         thanks: [].into(),
+        phone: crate::survey::Phone::default(),
         questions,
     }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::channel::ivr::telnyx::{SAMPLE_SIGNING_KEY, SigningKey};
 
 fn loaded() -> Loaded {
     sample_with_env(&[]).unwrap()
@@ -7,7 +8,7 @@ fn loaded() -> Loaded {
 #[test]
 fn the_samples_have_no_problem_and_only_their_secrets_are_warned_of() {
     let loaded = loaded();
-    assert_eq!(loaded.warnings.len(), 8);
+    assert_eq!(loaded.warnings.len(), 10);
     for warning in &loaded.warnings {
         assert!(warning.advice.contains("sample secret"), "{warning}");
     }
@@ -24,6 +25,8 @@ fn the_sample_brands_have_the_keys_and_secrets_of_the_contract() {
         assert!(brand.link_secrets[0].matches("dev-link-secret"));
         assert_eq!(brand.accounts[0].sid, "*");
         assert!(brand.accounts[0].tokens[0].matches("dev-twilio-token"));
+        let signing_key = SigningKey::new(&SAMPLE_SIGNING_KEY).unwrap();
+        assert_eq!(brand.accounts[0].public_keys, [signing_key.public_key().unwrap()]);
         assert_eq!(brand.public_base_url, "http://127.0.0.1:8080");
         for origin in ["http://localhost:3000", "http://127.0.0.1:8080"] {
             assert!(brand.allowed_origins.iter().any(|allowed| allowed.matches(origin)), "{origin}");

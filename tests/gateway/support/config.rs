@@ -51,6 +51,14 @@ impl ConfigDir {
         fs::write(self.file(file), text).unwrap();
     }
 
+    /// Puts other words in place of some that stand in a file.
+    pub(crate) fn replace(&self, file: &str, old: &str, new: &str) {
+        let path = self.file(file);
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains(old), "{file} has no {old}");
+        fs::write(path, text.replace(old, new)).unwrap();
+    }
+
     /// Adds lines to a file's end.
     pub(crate) fn append(&self, file: &str, text: &str) {
         let path = self.file(file);

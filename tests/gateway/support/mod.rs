@@ -14,6 +14,7 @@ pub(crate) mod planted;
 mod redis;
 mod store;
 mod submissions;
+mod telnyx;
 mod twilio;
 mod wait;
 mod wire;
@@ -29,6 +30,7 @@ pub(crate) use self::{
     redis::{Redis, RedisCluster, free_port},
     store::{StoreReader, answer, score_on, text_on},
     submissions::{collector, nps, nps_message, with_key},
+    telnyx::{TelnyxCall, TelnyxWebhook},
     twilio::{Call, PUBLIC_BASE, parameters, signature, signed_post},
     wait::{DEADLINE, wait_for},
     wire::{Answer, Wire, exchange},

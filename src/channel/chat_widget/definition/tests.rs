@@ -42,6 +42,7 @@ fn question(id: &str, kind: Kind, text: Texts) -> Question {
         text,
         low,
         high,
+        audio: Texts::default(),
         ask_when: None,
         choices: Vec::new(),
     }
@@ -63,6 +64,7 @@ fn nps() -> Survey {
         default_language: language("en"),
         email_confirm: Default::default(),
         thanks: [].into(),
+        phone: crate::survey::Phone::default(),
         questions: vec![
             Question {
                 required: true,

@@ -1,4 +1,4 @@
-//! Calls: Twilio's and SignalWire's webhooks, and events of somebody's own exchange.
+//! Calls: webhooks of Twilio, SignalWire and Telnyx, and events of somebody's own exchange.
 
 use crate::{
     catalog::{Action, Catalog},
@@ -24,10 +24,59 @@ pub(in crate::channel::http) async fn twilio(
         Ok((parts, body)) => {
             let request =
                 ivr::twilio::Request { brand, survey, uri: &parts.uri, headers: &parts.headers, body: &body };
-            ivr::twilio::turn(desk(edge, &catalog), request, |submission| edge.intake.submit(submission))
-                .await
+            let submit = |submission| edge.intake.submit(submission);
+            let opt_out = |order| edge.intake.opt_out(order);
+            ivr::twilio::turn(desk(edge, &catalog), request, submit, opt_out).await
         }
         Err(refusal) => ivr::twilio::unread(&edge.intake.refuse(Channel::Ivr, None, refusal)),
+    }
+}
+
+/// `POST /ivr/twilio/{brand}/{survey}/{recording|transcription}`.
+pub(in crate::channel::http) async fn twilio_report(
+    edge: &Edge,
+    request: Request,
+    brand: &str,
+    survey: &str,
+    callback: ivr::twilio::Callback,
+) -> Reply {
+    let catalog = edge.catalog.load_full();
+    match request.read(edge.settings.http.body_bytes, &edge.settings.http).await {
+        Ok((parts, body)) => {
+            let request =
+                ivr::twilio::Request { brand, survey, uri: &parts.uri, headers: &parts.headers, body: &body };
+            let submit = |submission| edge.intake.submit(submission);
+            ivr::twilio::report(desk(edge, &catalog), request, callback, submit).await
+        }
+        Err(refusal) => ivr::twilio::unread(&edge.intake.refuse(Channel::Ivr, None, refusal)),
+    }
+}
+
+/// `POST /ivr/telnyx/{brand}/{survey}`, and with a callback `…/{recording|transcription}`. The head is judged first:
+/// what cannot be genuine is not read.
+pub(in crate::channel::http) async fn telnyx(
+    edge: &Edge,
+    request: Request,
+    brand: &str,
+    survey: &str,
+    callback: Option<ivr::twilio::Callback>,
+) -> Reply {
+    let catalog = edge.catalog.load_full();
+    let desk = desk(edge, &catalog);
+    let head = request.parts.clone();
+    let webhook = |body| ivr::twilio::Request { brand, survey, uri: &head.uri, headers: &head.headers, body };
+    let signature = match ivr::telnyx::announced(&desk, &webhook(&[]), &head.headers, edge.clock.now()) {
+        Ok(signature) => signature,
+        Err(reply) => return *reply,
+    };
+    let submit = |submission| edge.intake.submit(submission);
+    let opt_out = |order| edge.intake.opt_out(order);
+    match (request.read(edge.settings.http.body_bytes, &edge.settings.http).await, callback) {
+        (Ok((_, body)), None) => ivr::telnyx::turn(desk, webhook(&body), signature, submit, opt_out).await,
+        (Ok((_, body)), Some(callback)) => {
+            ivr::telnyx::report(desk, webhook(&body), signature, callback, submit).await
+        }
+        (Err(refusal), _) => ivr::twilio::unread(&edge.intake.refuse(Channel::Ivr, None, refusal)),
     }
 }
 

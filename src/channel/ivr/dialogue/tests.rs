@@ -3,18 +3,30 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::{
-    super::fixtures::{asked_below, question, support, survey, visit},
+    super::fixtures::{asked_below, language, question, support, survey, visit},
     *,
 };
-use crate::survey::Kind;
+use crate::{
+    channel::ivr::input::Heard,
+    survey::{Kind, Phone},
+};
+
+fn about(survey: &Survey) -> Dialogue<'_> {
+    Dialogue { survey, language: language("en"), languages: Vec::new(), may_opt_out: false }
+}
+
+fn pressed(keys: &str) -> Input {
+    Input { keys: keys.to_owned(), ..Input::default() }
+}
 
 /// A call in which these keys are pressed, one entry a turn: the answers as they are given, and how it stands then.
 fn call<'s>(survey: &'s Survey, turns: &[&str]) -> (Vec<(String, Given)>, Prompt<'s>) {
     let mut answers = Vec::new();
-    let mut turn = open(survey);
+    let dialogue = about(survey);
+    let mut turn = dialogue.open();
     for keys in turns {
-        let (Prompt::Ask(_, place) | Prompt::ConfirmOne(_, place)) = turn.prompt else { break };
-        turn = reply(survey, &place, keys);
+        let Some(place) = turn.prompt.place() else { break };
+        turn = dialogue.reply(place, &pressed(keys));
         answers.extend(turn.answer.iter().map(|(question, given)| (question.id.clone(), given.clone())));
     }
     (answers, turn.prompt)
@@ -128,13 +140,100 @@ fn only_scores_that_decide_something_later_are_carried_along() {
 #[test]
 fn a_question_that_a_reload_took_away_ends_the_call() {
     let place = Place { question: "gone".to_owned(), ..Place::default() };
-    assert_eq!(reply(&support(), &place, "9"), Turn { answer: None, prompt: Prompt::Thanks });
+    assert_eq!(about(&support()).reply(&place, &pressed("9")), Move::without_answer(Prompt::Thanks));
 }
 
 #[test]
 fn a_survey_of_texts_alone_is_thanked_for_at_once() {
     let survey = survey("s", vec![question("why", Kind::Text)]);
-    assert_eq!(open(&survey), Turn { answer: None, prompt: Prompt::Thanks });
+    assert_eq!(about(&survey).open(), Move::without_answer(Prompt::Thanks));
+}
+
+fn said(words: &str, confidence: &str) -> Input {
+    Input { speech: Heard::read(words, confidence), ..Input::default() }
+}
+
+fn asking(change: impl FnOnce(&mut Phone), survey: Survey) -> Survey {
+    let mut phone = survey.phone.clone();
+    change(&mut phone);
+    Survey { phone, ..survey }
+}
+
+#[test]
+fn a_language_is_chosen_before_the_first_question_where_there_is_something_to_choose_and_to_ask() {
+    let (survey, silent) = (support(), survey("s", vec![question("why", Kind::Text)]));
+    let languages = [language("en"), language("de-CH")];
+    let open = |survey, languages: &[Language]| {
+        let dialogue = Dialogue { languages: languages.to_vec(), ..about(survey) };
+        dialogue.open().prompt.place().map(|place| place.question.clone())
+    };
+    assert_eq!(open(&survey, &languages).as_deref(), Some(MENU));
+    assert_eq!(open(&survey, &languages[..1]).as_deref(), Some("recommend"));
+    assert_eq!(open(&silent, &languages), None);
+    let dialogue = Dialogue { languages: languages.to_vec(), ..about(&survey) };
+    let menu = dialogue.open().prompt.place().unwrap().clone();
+    for (keys, chosen) in [("1", "en"), ("2", "de-CH"), ("2#", "de-CH")] {
+        let Prompt::Ask(question, place) = dialogue.reply(&menu, &pressed(keys)).prompt else {
+            panic!("{keys}")
+        };
+        let expected = (question.id.as_str(), place.language.unwrap());
+        assert_eq!(expected, ("recommend", language(chosen)));
+    }
+    for unclear in ["", "0", "3", "12", "*"] {
+        let Prompt::Language(place) = dialogue.reply(&menu, &pressed(unclear)).prompt else {
+            panic!("{unclear}")
+        };
+        assert_eq!(place.tries, 1);
+    }
+}
+
+#[test]
+fn a_doubted_answer_is_asked_about_between_the_three_times_that_a_question_is_asked() {
+    let survey = asking(|phone| phone.speech = true, support());
+    let dialogue = about(&survey);
+    let mut turn = dialogue.open();
+    for tries in 0..=ASKED_AGAIN {
+        assert_eq!(asks(&turn.prompt), Some(("recommend".to_owned(), tries)));
+        turn = dialogue.reply(turn.prompt.place().unwrap(), &said("seven", ""));
+        assert!(matches!(&turn.prompt, Prompt::ConfirmHeard(_, place) if place.heard() == Some("7")));
+        turn = dialogue.reply(turn.prompt.place().unwrap(), &said("no", "0.9"));
+        assert_eq!(turn.answer, None);
+    }
+    assert_eq!(turn.prompt, Prompt::Thanks);
+}
+
+#[test]
+fn keys_win_over_words_and_what_is_said_becomes_keys() {
+    let survey = asking(|phone| phone.speech = true, support());
+    let dialogue = about(&survey);
+    let place = dialogue.open().prompt.place().unwrap().clone();
+    let both = Input { keys: "3".to_owned(), ..said("seven", "0.9") };
+    for (input, score, keys) in
+        [(both, 3, "3"), (said("seven", "0.9"), 7, "7"), (said("one", "0.9"), 1, "01")]
+    {
+        let turn = dialogue.reply(&place, &input);
+        assert_eq!((turn.answer.unwrap().1, turn.keys.as_str()), (Given::Whole(score), keys));
+        let again = dialogue.reply(&place, &pressed(keys));
+        assert_eq!(again.answer.unwrap().1, Given::Whole(score), "{keys} gives it again");
+    }
+}
+
+#[test]
+fn a_text_is_asked_only_where_comments_are_recorded_and_silence_passes_it_by() {
+    let survey = asking(|phone| phone.record_comments = true, support());
+    let dialogue = about(&survey);
+    let place = dialogue.open().prompt.place().unwrap().clone();
+    let comment = dialogue.reply(&place, &pressed("6")).prompt;
+    assert_eq!(asks(&comment), Some(("reason".to_owned(), 0)));
+    let place = comment.place().unwrap();
+    for nothing in ["", "1", "#"] {
+        let turn = dialogue.reply(place, &pressed(nothing));
+        assert_eq!((turn.answer, asks(&turn.prompt)), (None, Some(("mood".to_owned(), 0))), "{nothing:?}");
+    }
+    let recording = Recording::read("RE1", "https://a.example/RE1", "7");
+    let turn = dialogue.reply(place, &Input { recording, ..Input::default() });
+    assert_eq!(turn.answer.unwrap().1, Given::Text("https://a.example/RE1".to_owned()));
+    assert_eq!(asks(&turn.prompt), Some(("mood".to_owned(), 0)));
 }
 
 proptest! {
@@ -143,12 +242,13 @@ proptest! {
         presses in proptest::collection::vec("[0-9#*]{0,2}", 16),
     ) {
         for survey in [support(), visit()] {
-            let mut turn = open(&survey);
+            let dialogue = about(&survey);
+            let mut turn = dialogue.open();
             let mut turns = 0;
-            while let Prompt::Ask(_, place) | Prompt::ConfirmOne(_, place) = &turn.prompt {
-                let keys = presses.get(turns).cloned().unwrap_or_default();
-                let next = reply(&survey, place, &keys);
-                prop_assert_eq!(&next, &reply(&survey, place, &keys));
+            while let Some(place) = turn.prompt.place() {
+                let keys = pressed(presses.get(turns).map_or("", String::as_str));
+                let next = dialogue.reply(place, &keys);
+                prop_assert_eq!(&next, &dialogue.reply(place, &keys));
                 turn = next;
                 turns += 1;
             }

@@ -123,7 +123,7 @@ async fn without_references_the_call_and_the_callers_number_stand_for_them() {
 #[tokio::test]
 async fn the_next_question_follows_the_answer_in_the_events_language() {
     let next = async |fields: Json| post(&event(fields)).await.0.unwrap().next;
-    let mood = |text: &str| Some(Next { question: "mood".to_owned(), text: text.to_owned() });
+    let mood = |text: &str| Some(Next { question: "mood".to_owned(), text: text.to_owned(), audio: None });
     let answer = |digits: &str| json!({"question": "recommend", "digits": digits, "locale": "de-CH"});
     assert_eq!(next(answer("6")).await, mood("Wie ist mood bei Tom & Co?"));
     assert_eq!(next(answer("7")).await, None);
@@ -236,4 +236,16 @@ async fn what_is_not_there_not_ours_or_no_json_is_refused_as_such() {
         assert_eq!((taken.unwrap_err().reason, rejected), (Reason::Malformed, 1));
     }
     assert_eq!(post_bytes(b"{\"brand\":\"\xff\"}").await.0.unwrap_err().reason, Reason::Malformed);
+}
+
+#[test]
+fn a_recorded_question_is_named_beside_its_words() {
+    let next = |audio: Option<&str>| {
+        let next =
+            Next { question: "mood".to_owned(), text: "How?".to_owned(), audio: audio.map(str::to_owned) };
+        Taken { receipt: None, next: Some(next) }.to_json().to_string()
+    };
+    assert_eq!(next(None), r#"{"next":{"question":"mood","text":"How?"}}"#);
+    let recorded = r#"{"next":{"audio":"https://a.example/mood.wav","question":"mood","text":"How?"}}"#;
+    assert_eq!(next(Some("https://a.example/mood.wav")), recorded);
 }

@@ -8,21 +8,31 @@
 //!
 //! The provider signs the URL that it calls, so what stands in it is as trustworthy as the signature. The base may have
 //! a path prefix; the path that reached us is appended to it, so a proxy that serves the gateway under a prefix has to
-//! take the prefix off.
+//! take the prefix off. Where the provider signs the body alone, our part ends with a [`Seal`], `vg_seal=…`.
 
 use std::borrow::Cow;
 
-use super::super::dialogue::{LoneOne, Place};
+use super::{
+    super::{
+        dialogue::{Place, State},
+        telnyx::Seal,
+    },
+    callback::Callback,
+    state,
+};
 
 /// Where our part of a query begins.
 const STEP: &str = "vg_step=";
+/// What our part ends with where the provider does not sign it.
+const SEAL: &str = "&vg_seal=";
 
 /// A URL as it was called.
 #[derive(Clone, Copy)]
-pub(super) struct Address<'a> {
+pub(in crate::channel::ivr) struct Address<'a> {
     base: &'a str,
     path: &'a str,
     query: Option<&'a str>,
+    seal: Option<Seal<'a>>,
 }
 
 /// Shows what may be logged.
@@ -32,28 +42,22 @@ impl std::fmt::Debug for Address<'_> {
     }
 }
 
-/// Where a call stands, and an answer that has not found room yet.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct State {
-    /// The question that was asked last.
-    pub place: Place,
-    /// The keys that were pressed, when storing what they say is tried again.
-    pub waiting: Option<Waiting>,
-}
-
-/// Keys whose answer found no room.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Waiting {
-    /// The keys.
-    pub keys: String,
-    /// How often it was tried before.
-    pub tries: u8,
-}
-
 impl<'a> Address<'a> {
     /// The URL of a request: the brand's public base, then path and query as they came.
-    pub(super) fn new(base: &'a str, path: &'a str, query: Option<&'a str>) -> Self {
-        Self { base: base.trim_end_matches('/'), path, query }
+    pub(in crate::channel::ivr) fn new(base: &'a str, path: &'a str, query: Option<&'a str>) -> Self {
+        Self { base: base.trim_end_matches('/'), path, query, seal: None }
+    }
+
+    /// The same address of a call whose provider does not sign it. None when it says where the call stands, and has not
+    /// been sealed for this call.
+    pub(in crate::channel::ivr) fn sealed(self, seal: Seal<'a>) -> Option<Self> {
+        let (_, ours) = self.parts();
+        if ours.is_none() {
+            return Some(Self { seal: Some(seal), ..self });
+        }
+        let (query, given) = self.query?.rsplit_once(SEAL)?;
+        let opened = Self { query: Some(query), seal: Some(seal), ..self };
+        seal.fits(&opened.url(), given).then_some(opened)
     }
 
     /// The URL that the signature covers.
@@ -65,8 +69,8 @@ impl<'a> Address<'a> {
     }
 
     /// The URL for the log: no user, no password, and of the query only values that name no person.
-    pub(super) fn redacted(&self) -> String {
-        const SHOWN: [&str; 4] = ["lang", "interaction", "vg_step", "vg_try"];
+    pub(in crate::channel::ivr) fn redacted(&self) -> String {
+        const SHOWN: [&str; 5] = ["lang", "interaction", "vg_step", "vg_lang", "vg_try"];
         let base = match self.base.split_once("://").zip(self.base.rsplit_once('@')) {
             Some(((scheme, _), (_, host))) => Cow::Owned(format!("{scheme}://[redacted]@{host}")),
             None => Cow::Borrowed(self.base),
@@ -94,20 +98,48 @@ impl<'a> Address<'a> {
 
     /// Where the call stands; none at its beginning.
     pub(super) fn state(&self) -> Option<State> {
-        let (_, ours) = self.parts();
-        let mut state = State::default();
-        for (name, value) in form_urlencoded::parse(ours?.as_bytes()) {
-            state.read(&name, value.into_owned());
-        }
-        Some(state)
+        self.ours().map(state::read)
+    }
+
+    /// Our part of the query; none at a call's beginning.
+    pub(in crate::channel::ivr) fn ours(&self) -> Option<&'a str> {
+        self.parts().1
     }
 
     /// The URL of the turn that follows.
     pub(super) fn of_next(&self, state: &State) -> String {
+        self.closed(self.with("", &state::query(state)))
+    }
+
+    /// The URL of a report about this call; `ours` is our part of its query.
+    pub(super) fn of_callback(&self, callback: Callback, ours: &str) -> String {
+        self.closed(self.with(&format!("/{}", callback.segment()), ours))
+    }
+
+    /// Names a turn of a call in which these keys were pressed, so that the same turn again is known as that: when a
+    /// provider tries again, and when somebody plays back what was signed once. Waiting for room is no other turn.
+    pub(super) fn turn_key(&self, call_id: &str, place: &Place, keys: &str) -> String {
+        let url = self.with("", &state::query(&State { place: place.clone(), waiting: None }));
+        let mut hasher = blake3::Hasher::new();
+        for part in [&url, keys] {
+            hasher.update(&(part.len() as u64).to_le_bytes()).update(part.as_bytes());
+        }
+        format!("{call_id}:{}", hex::encode(&hasher.finalize().as_bytes()[..16]))
+    }
+
+    fn closed(&self, url: String) -> String {
+        match self.seal {
+            Some(seal) => format!("{url}{SEAL}{}", seal.of(&url)),
+            None => url,
+        }
+    }
+
+    fn with(&self, segment: &str, ours: &str) -> String {
         let (operators, _) = self.parts();
         let operators = operators.filter(|query| !query.is_empty());
         let between = if operators.is_some() { "&" } else { "" };
-        format!("{}{}?{}{between}{}", self.base, self.path, operators.unwrap_or(""), state.to_query())
+        let path = if segment.is_empty() { self.path } else { self.path.trim_end_matches('/') };
+        format!("{}{path}{segment}?{}{between}{ours}", self.base, operators.unwrap_or(""))
     }
 
     /// The operator's query and ours. Ours is a tail, so the last beginning counts.
@@ -124,61 +156,27 @@ impl<'a> Address<'a> {
     }
 }
 
-impl State {
-    /// Reads one of our parameters. One that we cannot have written is passed over.
-    fn read(&mut self, name: &str, value: String) {
-        match name {
-            "vg_step" => self.place.question = value,
-            "vg_try" => self.place.tries = value.parse().unwrap_or(u8::MAX),
-            "vg_one" if value == "kept" => self.place.one = Some(LoneOne::Kept),
-            "vg_one" if value == "open" => self.place.one = Some(LoneOne::Open),
-            "vg_score" => {
-                let score = value.rsplit_once('.').and_then(|(id, n)| Some((id.to_owned(), n.parse().ok()?)));
-                self.place.scores.extend(score);
-            }
-            "vg_keys" => self.waiting = Some(Waiting { keys: value, tries: 0 }),
-            "vg_wait" => {
-                if let Some(waiting) = &mut self.waiting {
-                    waiting.tries = value.parse().unwrap_or(u8::MAX);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn to_query(&self) -> String {
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        query.append_pair("vg_step", &self.place.question);
-        if self.place.tries > 0 {
-            query.append_pair("vg_try", &self.place.tries.to_string());
-        }
-        match self.place.one {
-            None => {}
-            Some(LoneOne::Kept) => drop(query.append_pair("vg_one", "kept")),
-            Some(LoneOne::Open) => drop(query.append_pair("vg_one", "open")),
-        }
-        for (question, score) in &self.place.scores {
-            query.append_pair("vg_score", &format!("{question}.{score}"));
-        }
-        if let Some(waiting) = &self.waiting {
-            query.append_pair("vg_keys", &waiting.keys).append_pair("vg_wait", &waiting.tries.to_string());
-        }
-        query.finish()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::*;
+    use super::{
+        super::super::{
+            dialogue::{Doubt, LoneOne, Place, Waiting},
+            input::Recording,
+        },
+        *,
+    };
+    use crate::survey::Language;
 
     const PATH: &str = "/ivr/twilio/acme/support-nps";
+    const KEY: crate::catalog::IdentityKey = crate::catalog::IdentityKey::new([7; 32]);
 
     fn state() -> State {
         let scores = vec![("recommend".to_owned(), 10)];
-        let place = Place { question: "why".to_owned(), tries: 2, one: Some(LoneOne::Kept), scores };
-        State { place, waiting: Some(Waiting { keys: "1*".to_owned(), tries: 1 }) }
+        let doubt = Some(Doubt::One(LoneOne::Kept));
+        let place = Place { question: "why".to_owned(), tries: 2, doubt, scores, ..Place::default() };
+        State { place, waiting: Some(Waiting { keys: "1*".to_owned(), recording: None, tries: 1 }) }
     }
 
     fn query_of(url: &str) -> Option<&str> {
@@ -239,18 +237,70 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_sealed_address_is_that_of_its_call_and_of_no_other_words() {
+        fn sealed(query: Option<&str>) -> Option<Address<'_>> {
+            Address::new("https://a.example", PATH, query).sealed(Seal::new(&KEY, "v3:1"))
+        }
+        let next = sealed(Some("interaction=t-1")).unwrap().of_next(&state());
+        let query = query_of(&next).unwrap();
+        let second = sealed(Some(query)).unwrap();
+        assert_eq!(second.state(), Some(state()));
+        assert_eq!(second.of_next(&state()), next, "the same bytes, and one seal");
+        let other_call = Address::new("https://a.example", PATH, Some(query)).sealed(Seal::new(&KEY, "v3:2"));
+        assert!(other_call.is_none());
+        let bare = query.rsplit_once("&vg_seal=").unwrap().0;
+        for forged in [
+            query.replace("t-1", "t-2"),
+            query.replace("vg_try=2", "vg_try=0"),
+            query.replace("vg_keys=1*", "vg_keys=9"),
+            format!("{query}0"),
+            bare.to_owned(),
+            format!("{bare}&vg_seal="),
+        ] {
+            assert_ne!(forged, query);
+            assert!(sealed(Some(&forged)).is_none(), "{forged}");
+        }
+    }
+
+    #[test]
+    fn a_turn_is_named_by_call_place_and_keys_and_not_by_its_waiting() {
+        let address = Address::new("https://a.example", PATH, Some("interaction=t-1"));
+        let key = address.turn_key("CA1", &state().place, "9");
+        let waiting = address.of_next(&state());
+        let again = Address::new("https://a.example", PATH, query_of(&waiting));
+        assert_eq!(again.turn_key("CA1", &again.state().unwrap().place, "9"), key);
+        let elsewhere = Address::new("https://a.example", PATH, Some("interaction=t-2"));
+        for other in [
+            address.turn_key("CA2", &state().place, "9"),
+            address.turn_key("CA1", &Place::default(), "9"),
+            address.turn_key("CA1", &state().place, "8"),
+            elsewhere.turn_key("CA1", &state().place, "9"),
+        ] {
+            assert_ne!(other, key);
+        }
+    }
+
     proptest! {
         #[test]
         fn a_state_survives_its_way_through_a_url(
             question in "[a-z][a-z0-9._-]{0,20}|\\PC{1,8}",
             tries in 0_u8..4,
-            one in proptest::option::of(prop_oneof![Just(LoneOne::Kept), Just(LoneOne::Open)]),
+            language in proptest::option::of("de|fr-CH|zh-Hant-TW"),
+            doubt in proptest::option::of(prop_oneof![
+                Just(Doubt::One(LoneOne::Kept)),
+                Just(Doubt::One(LoneOne::Open)),
+                "[0-9]{1,2}".prop_map(Doubt::Heard),
+            ]),
             scores in proptest::collection::vec(("[a-z.]{1,8}", -1_i32..11), 0..3),
-            waiting in proptest::option::of(("[0-9#*]{0,3}", 0_u8..4)),
+            waiting in proptest::option::of(("[0-9#*]{0,3}", proptest::option::of("[A-Z0-9]{1,9}"), 0_u8..4)),
             operators in proptest::option::of("[a-z=&%+]{0,20}"),
         ) {
-            let waiting = waiting.map(|(keys, tries)| Waiting { keys, tries });
-            let state = State { place: Place { question, tries, one, scores }, waiting };
+            let recorded = |id: String| Recording { address: format!("https://a.example/{id}?a=1&b=+"), id };
+            let waiting =
+                waiting.map(|(keys, id, tries)| Waiting { keys, recording: id.map(recorded), tries });
+            let language = language.and_then(|tag| Language::parse(&tag));
+            let state = State { place: Place { language, question, tries, doubt, scores }, waiting };
             let first = Address::new("https://a.example", PATH, operators.as_deref());
             let next = first.of_next(&state);
             let second = Address::new("https://a.example", PATH, query_of(&next));

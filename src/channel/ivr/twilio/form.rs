@@ -4,7 +4,7 @@ use http::{HeaderMap, header::CONTENT_TYPE};
 
 /// A decoded form. Doubles are kept; bytes that are no UTF-8 become U+FFFD, which no genuine signature covers.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub(super) struct Form(Vec<(String, String)>);
+pub(in crate::channel::ivr) struct Form(Vec<(String, String)>);
 
 /// Shows how many pairs there are: they hold the caller's number.
 impl std::fmt::Debug for Form {
@@ -15,14 +15,14 @@ impl std::fmt::Debug for Form {
 
 /// A form has more fields than are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct TooManyFields;
+pub(in crate::channel::ivr) struct TooManyFields;
 
 impl Form {
     /// Decodes `application/x-www-form-urlencoded`.
     ///
     /// # Errors
     /// When there are more than `max_fields` fields.
-    pub(super) fn parse(body: &[u8], max_fields: usize) -> Result<Self, TooManyFields> {
+    pub(in crate::channel::ivr) fn parse(body: &[u8], max_fields: usize) -> Result<Self, TooManyFields> {
         let pairs: Vec<_> = form_urlencoded::parse(body)
             .take(max_fields.saturating_add(1))
             .map(|(name, value)| (name.into_owned(), value.into_owned()))
@@ -36,7 +36,7 @@ impl Form {
     }
 
     /// The first value of a field; empty when there is none, which is how providers send unknown values.
-    pub(super) fn get(&self, name: &str) -> &str {
+    pub(in crate::channel::ivr) fn get(&self, name: &str) -> &str {
         self.pairs().find(|(field, _)| *field == name).map_or("", |(_, value)| value)
     }
 }

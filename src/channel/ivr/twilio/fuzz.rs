@@ -4,10 +4,18 @@ use futures_util::FutureExt as _;
 use http::{HeaderMap, HeaderValue, Uri, header::CONTENT_TYPE};
 use http_body_util::BodyExt as _;
 
-use super::{super::fixtures, Desk, Request, address::Address, form::Form, signature, signature::Body, turn};
+use super::{
+    super::fixtures,
+    Desk, Request,
+    address::Address,
+    form::Form,
+    signature,
+    signature::{Body, Key},
+    turn,
+};
 use crate::{
     catalog::{IdentityKey, Secret},
-    intake::Submission,
+    intake::{OptingOut, Submission},
     outcome::{Ledger, Outcome, Reason, Receipt, Refusal, ResponseId},
     survey::Identity,
 };
@@ -38,7 +46,8 @@ fn heard(uri: &Uri, signature: &str, body: &[u8], accepts: bool) -> (u16, String
         let (outcome, identity) = (Outcome::Accepted, Identity::Signed);
         Ok(Receipt { id, outcome, reason: None, identity, answers: Vec::new(), quota: None })
     };
-    let (head, body) = turn(desk, request, submit).now_or_never().unwrap().into_parts();
+    let (head, body) =
+        turn(desk, request, submit, async |_: OptingOut| Ok(())).now_or_never().unwrap().into_parts();
     #[allow(clippy::disallowed_methods, reason = "a reply of our own, whole in memory")]
     let bytes = body.collect().now_or_never().unwrap().unwrap().to_bytes();
     (head.status.as_u16(), String::from_utf8(bytes.to_vec()).unwrap(), submitted)
@@ -63,7 +72,7 @@ fn a_signed_webhook_is_answered_with_twiml_and_an_unsigned_one_submits_nothing()
         assert!(matches!((status, submitted), (403 | 413, 0)), "{status} {twiml}");
         let Ok(form) = Form::parse(body, FIELDS) else { return };
         let url = Address::new(BASE, uri.path(), uri.query()).url();
-        let signature = signature::sign(&url, Body::Form(&form), &Secret::new("token")).unwrap();
+        let signature = signature::sign(&url, Body::Form(&form), Key::Sha1(&Secret::new("token"))).unwrap();
         for accepts in [true, false] {
             let (status, twiml, submitted) = heard(&uri, &signature, body, accepts);
             assert!(status == 200 || (!accepts && status == 503), "{status}: {twiml}");

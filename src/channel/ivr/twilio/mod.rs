@@ -10,14 +10,19 @@
 //! A status callback that is sent here by mistake gets an empty response. GET is not for us: a GET webhook would put
 //! keys and numbers into access logs.
 
-mod address;
-mod call;
-mod form;
+pub(super) mod address;
+pub(super) mod call;
+pub(super) mod callback;
+pub(super) mod form;
 #[cfg(test)]
 mod fuzz;
+pub(super) mod report;
 mod signature;
+mod state;
 mod twiml;
-mod voice;
+pub(super) mod voice;
+
+pub(crate) use self::{callback::Callback, report::report};
 
 use bytes::Bytes;
 use http::{
@@ -26,11 +31,18 @@ use http::{
 };
 use http_body_util::Full;
 
-use self::{address::Address, call::Call, form::Form, signature::Body, twiml::Twiml};
-use super::{Desk, closed, dialogue};
+use self::{
+    address::Address,
+    call::{Call, Webhook},
+    form::Form,
+    signature::Body,
+    twiml::Printer,
+    voice::{Dialect, TWILIO},
+};
+use super::{Desk, closed, turn::Turn};
 use crate::{
-    catalog::Brand,
-    intake::Submission,
+    catalog::{Account, Brand},
+    intake::{OptingOut, Submission},
     outcome::{Outcome, Reason, Receipt, Refusal},
 };
 
@@ -70,56 +82,109 @@ impl std::fmt::Debug for Request<'_> {
 
 /// Takes one turn of a call: checks who calls, submits what was pressed, and says what comes next. The submission
 /// counts itself in the ledger; what never becomes one is counted here.
-pub(crate) async fn turn<F, Fut>(desk: Desk<'_>, request: Request<'_>, submit: F) -> Reply
+pub(crate) async fn turn<F, Fut, O, Out>(desk: Desk<'_>, request: Request<'_>, submit: F, opt_out: O) -> Reply
 where
     F: FnOnce(Submission) -> Fut,
     Fut: Future<Output = Result<Receipt, Refusal>>,
+    O: FnOnce(OptingOut) -> Out,
+    Out: Future<Output = Result<(), Refusal>>,
 {
-    let call = match accept(&desk, &request) {
+    match prove(&desk, &request, unknown_to_callers) {
+        Ok(proven) => converse(desk, request, proven, submit, opt_out).await,
+        Err(reply) => *reply,
+    }
+}
+
+/// A webhook whose sender is proven.
+pub(super) struct Proven<'a> {
+    pub brand: &'a Brand,
+    pub webhook: Webhook<'a>,
+}
+
+/// Goes on with the dialogue, whichever way the sender was proven.
+pub(super) async fn converse<'a, F, Fut, O, Out>(
+    desk: Desk<'a>,
+    request: Request<'a>,
+    proven: Proven<'a>,
+    submit: F,
+    opt_out: O,
+) -> Reply
+where
+    F: FnOnce(Submission) -> Fut,
+    Fut: Future<Output = Result<Receipt, Refusal>>,
+    O: FnOnce(OptingOut) -> Out,
+    Out: Future<Output = Result<(), Refusal>>,
+{
+    let call = match accept(&desk, &request, proven) {
         Ok(call) => call,
         Err(reply) => return *reply,
     };
     if call.is_over() {
-        return reply(StatusCode::OK, &Twiml::Empty);
+        return nothing(StatusCode::OK);
     }
-    let turn = match call.state() {
-        None => dialogue::open(call.survey),
-        Some(state) => dialogue::reply(call.survey, &state.place, call.keys()),
-    };
-    if let Some((question, given)) = turn.answer
-        && let Err(refusal) = submit(call.submission(question, given)).await
+    let moved = call.moved();
+    if let Some((question, given)) = moved.answer
+        && let Err(refusal) = submit(call.answer(question, given, &moved.keys)).await
+        && !report::is_known(&refusal)
     {
-        return refused(&call, &refusal);
+        return refused(&call, &moved.keys, &refusal);
     }
-    reply(StatusCode::OK, &call.say(turn.prompt))
+    if let Some(order) = call.opting_out().filter(|_| moved.opts_out)
+        && let Err(refusal) = opt_out(order).await
+    {
+        return refused(&call, &moved.keys, &refusal);
+    }
+    say(StatusCode::OK, &call, &call.say(&moved.prompt))
 }
 
 /// Says of a webhook whose body could not be read that nothing came of it.
 pub(crate) fn unread(refusal: &Refusal) -> Reply {
-    reply(refusal.reason.status(), &Twiml::Empty)
+    nothing(refusal.reason.status())
 }
 
-/// Who calls, proven, about a survey that can be answered.
-fn accept<'a>(desk: &Desk<'a>, request: &Request<'a>) -> Result<Call<'a>, Box<Reply>> {
+/// The signature of a URL and a form by an account's first key, for those who play the provider.
+pub(crate) fn signature_of(url: &str, pairs: &[(String, String)], account: &Account) -> Option<String> {
+    let form: Form = pairs.iter().cloned().collect();
+    let key = signature::keys(std::slice::from_ref(account), &account.sid).into_iter().next()?;
+    signature::sign(url, Body::Form(&form), key)
+}
+
+/// Who calls, by the signature over URL and form. `unknown` says that there is no such brand.
+fn prove<'a>(
+    desk: &Desk<'a>,
+    request: &Request<'a>,
+    unknown: impl FnOnce(&Desk<'a>, &Request<'a>) -> Reply,
+) -> Result<Proven<'a>, Box<Reply>> {
     let Some(brand) = desk.catalog.brands.get(request.brand) else {
-        return Err(Box::new(unavailable(desk, request, None, Reason::UnknownBrand)));
+        return Err(Box::new(unknown(desk, request)));
     };
     let address = Address::new(&brand.public_base_url, request.uri.path(), request.uri.query());
     let form = proven_form(desk, request, brand, &address)?;
-    let Some(survey) = desk.catalog.survey(&brand.id, request.survey) else {
-        return Err(Box::new(unavailable(desk, request, Some(brand), Reason::UnknownSurvey)));
-    };
+    Ok(Proven { brand, webhook: Webhook { dialect: &TWILIO, address, form } })
+}
+
+fn unknown_to_callers(desk: &Desk<'_>, request: &Request<'_>) -> Reply {
+    unavailable(desk, request, &TWILIO, None, Reason::UnknownBrand)
+}
+
+/// A call about a survey that can be answered.
+fn accept<'a>(desk: &Desk<'a>, request: &Request<'a>, proven: Proven<'a>) -> Result<Call<'a>, Box<Reply>> {
+    let Proven { brand, webhook } = proven;
+    let dialect = webhook.dialect;
+    let sorry = |reason| Box::new(unavailable(desk, request, dialect, Some(brand), reason));
+    let survey =
+        desk.catalog.survey(&brand.id, request.survey).ok_or_else(|| sorry(Reason::UnknownSurvey))?;
     if let Some(reason) = closed(survey) {
-        return Err(Box::new(unavailable(desk, request, Some(brand), reason)));
+        return Err(sorry(reason));
     }
-    Call::read(brand, survey, address, form, desk.identity_key).map_err(|bad| {
+    Call::read(brand, survey, webhook, desk.identity_key).map_err(|bad| {
         tracing::warn!(
             brand = brand.id,
             survey = survey.id,
             parameters = bad.join(" "),
             "a call was not asked: these parameters are no references (1 to 64 of A-Z a-z 0-9 . _ : -)"
         );
-        Box::new(unavailable(desk, request, Some(brand), Reason::BadReference))
+        sorry(Reason::BadReference)
     })
 }
 
@@ -132,42 +197,57 @@ fn proven_form(
 ) -> Result<Form, Box<Reply>> {
     let is_form = form::is_form(request.headers, request.body);
     let form_body = if is_form { request.body } else { &[] };
-    let Ok(form) = Form::parse(form_body, desk.form_fields) else {
-        desk.reject(Some(brand), Reason::TooLarge);
-        return Err(Box::new(reply(StatusCode::PAYLOAD_TOO_LARGE, &Twiml::Empty)));
-    };
+    let form = Form::parse(form_body, desk.form_fields).map_err(|_| too_long(desk, brand))?;
     let body = if is_form { Body::Form(&form) } else { Body::Raw(request.body) };
-    let tokens = signature::tokens(&brand.accounts, form.get("AccountSid"));
+    let keys = signature::keys(&brand.accounts, form.get("AccountSid"));
     let signatures = signature::signatures(request.headers);
-    if !signature::is_genuine(&address.url(), body, &tokens, &signatures) {
+    if !signature::is_genuine(&address.url(), body, &keys, &signatures) {
         tracing::warn!(
             brand = brand.id,
             url = address.redacted(),
             signatures = signatures.len(),
-            tokens = tokens.len(),
+            keys = keys.len(),
             "a telephony signature is missing or does not fit this URL: check that the provider calls exactly this \
-             address (public_base_url), and that the account's auth token is configured"
+             address (public_base_url), and that the auth token or signing key of this AccountSid is configured"
         );
-        desk.reject(Some(brand), Reason::BadSignature);
-        return Err(Box::new(reply(StatusCode::FORBIDDEN, &Twiml::Empty)));
+        return Err(unsigned(desk, brand));
     }
     Ok(form)
 }
 
+/// Nothing, to a sender who proves nothing.
+pub(super) fn unsigned(desk: &Desk<'_>, brand: &Brand) -> Box<Reply> {
+    desk.reject(Some(brand), Reason::BadSignature);
+    Box::new(nothing(StatusCode::FORBIDDEN))
+}
+
+/// Nothing, to a form with more fields than are taken.
+pub(super) fn too_long(desk: &Desk<'_>, brand: &Brand) -> Box<Reply> {
+    desk.reject(Some(brand), Reason::TooLarge);
+    Box::new(nothing(StatusCode::PAYLOAD_TOO_LARGE))
+}
+
 /// An apology, in the language that the query asks for; the log says why.
-fn unavailable(desk: &Desk<'_>, request: &Request<'_>, brand: Option<&Brand>, reason: Reason) -> Reply {
+pub(super) fn unavailable(
+    desk: &Desk<'_>,
+    request: &Request<'_>,
+    dialect: &'static Dialect,
+    brand: Option<&Brand>,
+    reason: Reason,
+) -> Reply {
     desk.reject(brand, reason);
     tracing::warn!(
         brand = brand.map(|brand| brand.id.as_str()),
         reason = reason.code(),
         "a caller was told that the survey is not available: check the webhook's URL and the survey's channels"
     );
-    let wished = Address::new("", "", request.uri.query()).operators("lang");
-    reply(StatusCode::OK, &Twiml::Bye(call::sorry(wished.as_deref(), brand)))
+    let address = Address::new("", "", request.uri.query());
+    let sorry = call::sorry(address.operators("lang").as_deref(), brand);
+    reply(StatusCode::OK, Printer { dialect, address: &address, about: None }.print(&sorry))
 }
 
 /// What a caller hears whose answer was not taken.
-fn refused(call: &Call<'_>, refusal: &Refusal) -> Reply {
+fn refused(call: &Call<'_>, keys: &str, refusal: &Refusal) -> Reply {
     let (brand, survey, reason) = (&call.brand.id, &call.survey.id, refusal.reason.code());
     if refusal.reason.outcome() != Outcome::Limited {
         let pointers: Vec<_> = refusal.problems.iter().map(|problem| problem.pointer.as_str()).collect();
@@ -179,23 +259,31 @@ fn refused(call: &Call<'_>, refusal: &Refusal) -> Reply {
             problems,
             "an answer by phone was refused, and the caller told so"
         );
-        return reply(StatusCode::OK, &Twiml::Bye(call.sorry()));
+        return say(StatusCode::OK, call, &call.sorry());
     }
     let pause_s =
         refusal.retry_after.map_or(2, |span| span.as_secs()).clamp(*PAUSE_S.start(), *PAUSE_S.end());
-    if let Some(wait) = call.wait(pause_s, TRIED_AGAIN) {
+    if let Some(wait) = call.wait(keys, pause_s, TRIED_AGAIN) {
         tracing::info!(brand, survey, reason, "an answer by phone found no room and is tried again");
-        return reply(StatusCode::OK, &wait);
+        return say(StatusCode::OK, call, &wait);
     }
     tracing::error!(brand, survey, reason, "an answer by phone found no room and is given up");
-    let mut reply = reply(refusal.reason.status(), &Twiml::Bye(call.sorry()));
+    let mut reply = say(refusal.reason.status(), call, &call.sorry());
     let retry_after_s = refusal.retry_after.map_or(pause_s, |span| span.as_secs().max(1));
     reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from(retry_after_s));
     reply
 }
 
-fn reply(status: StatusCode, twiml: &Twiml) -> Reply {
-    let mut reply = Response::new(Full::new(Bytes::from(twiml.render())));
+fn say(status: StatusCode, call: &Call<'_>, turn: &Turn) -> Reply {
+    reply(status, call.printer().print(turn))
+}
+
+fn nothing(status: StatusCode) -> Reply {
+    reply(status, twiml::NOTHING.as_bytes().to_vec())
+}
+
+fn reply(status: StatusCode, document: Vec<u8>) -> Reply {
+    let mut reply = Response::new(Full::new(Bytes::from(document)));
     *reply.status_mut() = status;
     let headers = reply.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/xml; charset=utf-8"));

@@ -4,20 +4,20 @@
 //! ```text
 //! data      = the URL as it was called, byte for byte
 //!           + key and value of each of the form's decoded pairs, sorted, without doubles, with nothing between
-//! signature = base64(HMAC-SHA1(auth token, data))
+//! signature = base64(HMAC-SHA1(auth token, data)), or base64(HMAC-SHA256(shared key, data))
 //! ```
 //!
 //! The URL is tried with and without its port, because providers differ. A body that is no form is vouched for by
 //! `bodySHA256` in the URL. There is no time and no nonce in it: a replay is the same turn of the same call again, and
 //! a submission key makes that a duplicate. SignalWire signs in the same way, in a header of its own.
 //!
-//! The algorithm is this one alone. `X-Twilio-Webhooks-Signature-Settings` would let a request choose it, and is not
-//! read.
+//! Which algorithm a key is for is configured with the key. `X-Twilio-Webhooks-Signature-Settings` would let a request
+//! choose key and algorithm, and is not read: what a header says can neither weaken nor exchange what proves an account.
 
 use std::collections::BTreeSet;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::{EagerHash, Hmac, KeyInit, Mac};
 use http::HeaderMap;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
@@ -53,25 +53,33 @@ pub(super) fn signatures(headers: &HeaderMap) -> Vec<&str> {
     HEADERS.iter().flat_map(|name| headers.get_all(*name)).filter_map(|value| value.to_str().ok()).collect()
 }
 
-/// The live tokens of an account: those kept under its id, and those kept for any.
-pub(super) fn tokens<'a>(accounts: &'a [Account], sid: &str) -> Vec<&'a Secret> {
-    let own = |account: &&Account| account.sid == "*" || account.sid == sid;
-    accounts.iter().filter(own).flat_map(|account| &account.tokens).collect()
+/// A live key of an account, with the algorithm that it is for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Key<'a> {
+    /// An auth token or a signing key.
+    Sha1(&'a Secret),
+    /// A shared key.
+    Sha256(&'a Secret),
 }
 
-/// Whether any of the signatures was made of this URL and body with any of the tokens. Takes the same time whichever
+/// The live keys of the account that a request says it is from.
+pub(super) fn keys<'a>(accounts: &'a [Account], sid: &str) -> Vec<Key<'a>> {
+    let Some(account) = Account::of(accounts, sid) else { return Vec::new() };
+    let tokens = account.tokens.iter().map(Key::Sha1);
+    tokens.chain(account.shared_keys.iter().map(Key::Sha256)).collect()
+}
+
+/// Whether any of the signatures was made of this URL and body with any of the keys. Takes the same time whichever
 /// of them fits, and wherever they differ.
-pub(super) fn is_genuine(url: &str, body: Body<'_>, tokens: &[&Secret], signatures: &[&str]) -> bool {
+pub(super) fn is_genuine(url: &str, body: Body<'_>, keys: &[Key<'_>], signatures: &[&str]) -> bool {
     if let Body::Raw(bytes) = body
         && !is_vouched_for(url, bytes)
     {
         return false;
     }
     let urls = without_and_with_port(url);
-    Secret::any_fits(tokens.iter().copied(), |token| {
-        let expected = urls.iter().filter_map(|url| sign(url, body, token));
-        expected.fold(false, |genuine, expected| is_one_of(&expected, signatures) | genuine)
-    })
+    let expected = keys.iter().flat_map(|key| urls.iter().filter_map(|url| sign(url, body, *key)));
+    expected.fold(false, |genuine, expected| is_one_of(&expected, signatures) | genuine)
 }
 
 /// Compares all of them.
@@ -80,10 +88,17 @@ fn is_one_of(expected: &str, signatures: &[&str]) -> bool {
     signatures.iter().fold(false, |found, signature| fits(signature) | found)
 }
 
-/// The signature of a URL and body; none with an empty token, which everybody has.
-pub(super) fn sign(url: &str, body: Body<'_>, token: &Secret) -> Option<String> {
-    let key = Some(token.expose().as_bytes()).filter(|key| !key.is_empty())?;
-    let mut mac = Hmac::<Sha1>::new_from_slice(key).ok()?;
+/// The signature of a URL and body; none with an empty key, which everybody has.
+pub(super) fn sign(url: &str, body: Body<'_>, key: Key<'_>) -> Option<String> {
+    match key {
+        Key::Sha1(token) => mac::<Sha1>(url, body, token),
+        Key::Sha256(shared) => mac::<Sha256>(url, body, shared),
+    }
+}
+
+fn mac<H: EagerHash>(url: &str, body: Body<'_>, secret: &Secret) -> Option<String> {
+    let key = Some(secret.expose().as_bytes()).filter(|key| !key.is_empty())?;
+    let mut mac = Hmac::<H>::new_from_slice(key).ok()?;
     mac.update(url.as_bytes());
     if let Body::Form(form) = body {
         let pairs: BTreeSet<_> = form.pairs().collect();

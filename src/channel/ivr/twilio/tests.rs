@@ -4,14 +4,18 @@ use http_body_util::BodyExt;
 
 use super::{
     super::fixtures::{brand, catalog},
+    signature::Key,
     *,
 };
 use crate::{
     catalog::{Catalog, IdentityKey, Secret},
     intake::{Given, Proof},
     outcome::{Ledger, ResponseId},
-    survey::{Channel, Identity},
+    survey::{Channel, Identity, Survey},
 };
+
+mod menus;
+mod reports;
 
 const CALL_ID: &str = "CA00000000000000000000000000000001";
 const SWISS: &str = "+41446681800";
@@ -23,6 +27,7 @@ struct Line {
     ledger: Ledger,
     refusals: RefCell<Vec<Refusal>>,
     submitted: RefCell<Vec<Submission>>,
+    opted_out: RefCell<Vec<OptingOut>>,
 }
 
 /// What the caller's provider got.
@@ -52,7 +57,17 @@ impl Line {
             ledger: Ledger::default(),
             refusals: RefCell::default(),
             submitted: RefCell::default(),
+            opted_out: RefCell::default(),
         }
+    }
+
+    /// On which both surveys are asked as `change` says.
+    fn asking(change: impl Fn(&mut Survey)) -> Self {
+        let mut line = Self::new();
+        for survey in line.catalog.surveys.get_mut("acme").unwrap().values_mut() {
+            change(std::sync::Arc::make_mut(survey));
+        }
+        line
     }
 
     fn refusing(refusals: impl IntoIterator<Item = Refusal>) -> Self {
@@ -76,6 +91,11 @@ impl Line {
         }
     }
 
+    async fn opt_out(&self, order: OptingOut) -> Result<(), Refusal> {
+        self.opted_out.borrow_mut().push(order);
+        self.refusals.borrow_mut().pop().map_or(Ok(()), Err)
+    }
+
     async fn post(&self, url: &str, headers: HeaderMap, body: &[u8]) -> Heard {
         let uri: Uri = url.strip_prefix("https://acme.example/fb").unwrap_or(url).parse().unwrap();
         let path = uri.path().to_owned();
@@ -84,7 +104,8 @@ impl Line {
         let desk =
             Desk { catalog: &self.catalog, identity_key: &self.key, ledger: &self.ledger, form_fields: 100 };
         let request = Request { brand, survey, uri: &uri, headers: &headers, body };
-        let reply = turn(desk, request, |submission| self.submit(submission)).await;
+        let reply =
+            turn(desk, request, |submission| self.submit(submission), |order| self.opt_out(order)).await;
         let (head, body) = reply.into_parts();
         #[allow(clippy::disallowed_methods, reason = "a reply of our own, whole in memory")]
         let bytes = body.collect().await.unwrap().to_bytes();
@@ -101,7 +122,7 @@ impl Line {
         all.extend(pairs);
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(all).finish();
         let signed = Form::parse(body.as_bytes(), 100).unwrap();
-        let signature = signature::sign(url, Body::Form(&signed), &Secret::new("token")).unwrap();
+        let signature = signature::sign(url, Body::Form(&signed), Key::Sha1(&Secret::new("token"))).unwrap();
         self.post(url, form_headers(Some(&signature)), body.as_bytes()).await
     }
 
@@ -281,7 +302,8 @@ async fn a_signature_of_another_query_is_wrong() {
     let asked = line.start("support-nps?interaction=t-1").await;
     let body = format!("CallSid={CALL_ID}&AccountSid=AC1&Digits=9");
     let form = Form::parse(body.as_bytes(), 9).unwrap();
-    let signature = signature::sign(&asked.next(), Body::Form(&form), &Secret::new("token")).unwrap();
+    let signature =
+        signature::sign(&asked.next(), Body::Form(&form), Key::Sha1(&Secret::new("token"))).unwrap();
     let forged = asked.next().replace("t-1", "t-2");
     let heard = line.post(&forged, form_headers(Some(&signature)), body.as_bytes()).await;
     assert_eq!(heard.status, StatusCode::FORBIDDEN);
@@ -296,7 +318,7 @@ async fn a_body_that_is_no_form_or_too_long_a_form_says_nothing() {
     let body = br#"{"CallSid":"CA1"}"#;
     let hashed =
         url(&format!("support-nps?bodySHA256={}", hex::encode(<sha2::Sha256 as sha2::Digest>::digest(body))));
-    let signature = signature::sign(&hashed, Body::Raw(body), &Secret::new("token")).unwrap();
+    let signature = signature::sign(&hashed, Body::Raw(body), Key::Sha1(&Secret::new("token"))).unwrap();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert("x-twilio-signature", signature.parse().unwrap());
     let heard = line.post(&hashed, headers, body).await;
@@ -376,7 +398,8 @@ async fn a_call_that_is_over_is_told_nothing_but_its_last_keys_count() {
             [("CallSid", CALL_ID), ("AccountSid", "AC1"), ("CallStatus", "completed"), ("Digits", digits)];
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
         let form = Form::parse(body.as_bytes(), 9).unwrap();
-        let signature = signature::sign(&address, Body::Form(&form), &Secret::new("token")).unwrap();
+        let signature =
+            signature::sign(&address, Body::Form(&form), Key::Sha1(&Secret::new("token"))).unwrap();
         let heard = line.post(&address, form_headers(Some(&signature)), body.as_bytes()).await;
         assert!(heard.says(told), "{}", heard.twiml);
     }
@@ -399,7 +422,7 @@ fn a_turn_can_be_served_by_any_thread() {
     let desk = Desk { catalog: &catalog, identity_key: &key, ledger: &ledger, form_fields: 100 };
     let (uri, headers) = (Uri::from_static("/ivr/twilio/acme/support-nps"), HeaderMap::new());
     let request = Request { brand: "acme", survey: "support-nps", uri: &uri, headers: &headers, body: b"" };
-    is_send(&turn(desk, request, |_| std::future::ready(Err(busy()))));
+    is_send(&turn(desk, request, |_| std::future::ready(Err(busy())), |_| std::future::ready(Ok(()))));
 }
 
 #[tokio::test]

@@ -1,4 +1,5 @@
-//! TwiML (<https://www.twilio.com/docs/voice/twiml>): what the provider is to say and where to call next.
+//! TwiML (<https://www.twilio.com/docs/voice/twiml>) and TeXML: prints a turn. URLs are absolute, because SignalWire
+//! takes no others.
 
 use std::io;
 
@@ -8,118 +9,182 @@ use quick_xml::{
     events::{BytesDecl, BytesText, Event},
 };
 
-/// A document. URLs are absolute, because SignalWire takes no others.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Twiml {
-    /// Says something, gathers keys, and calls `action` with them; with none, when the caller presses none.
-    Gather {
-        /// How many keys end it; `#` ends it before.
-        keys: u8,
-        /// Seconds without a key that end it.
-        timeout_s: u8,
-        /// Tag of the first voice.
-        language: &'static str,
-        /// What is said.
-        says: Vec<Say>,
-        /// Where it goes on.
-        action: String,
+use super::{
+    super::{
+        dialogue::State,
+        turn::{Line, Speech, Then, Turn},
     },
-    /// Says something, waits, and calls `action`.
-    Wait {
-        /// What is said.
-        say: Say,
-        /// Seconds.
-        pause_s: u64,
-        /// Where it goes on.
-        action: String,
-    },
-    /// Says something and hangs up.
-    Bye(Say),
-    /// Nothing.
-    Empty,
+    address::Address,
+    callback::{About, Callback},
+    voice::Dialect,
+};
+use crate::survey::Language;
+
+/// A document that says nothing.
+pub(super) const NOTHING: &str = r#"<?xml version="1.0" encoding="UTF-8"?><Response/>"#;
+
+/// More than a provider's recognizer is told to expect; a longer attribute is refused as a whole.
+const HINTS: usize = 40;
+
+type Xml = Writer<Vec<u8>>;
+
+/// Prints the turns of a call.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Printer<'a> {
+    /// How.
+    pub dialect: &'static Dialect,
+    /// Where the turn was asked for.
+    pub address: &'a Address<'a>,
+    /// What callbacks are about; none where nothing is recorded.
+    pub about: Option<About<'a>>,
 }
 
-/// Something that is said.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Say {
-    /// Tag of the voice.
-    pub language: &'static str,
-    /// The words.
-    pub text: String,
-}
-
-impl Twiml {
+impl Printer<'_> {
     /// The document's bytes, UTF-8.
-    pub(super) fn render(&self) -> Vec<u8> {
+    pub(super) fn print(&self, turn: &Turn) -> Vec<u8> {
         let mut writer = Writer::new(Vec::new());
-        match self.write(&mut writer) {
+        match self.write(&mut writer, turn) {
             Ok(()) => writer.into_inner(),
             // Memory takes everything; a document that says nothing is the nearest to an error that a call can hear.
-            Err(_) => b"<Response/>".to_vec(),
+            Err(_) => NOTHING.as_bytes().to_vec(),
         }
     }
 
-    fn write(&self, xml: &mut Writer<Vec<u8>>) -> io::Result<()> {
+    fn write(&self, xml: &mut Xml, turn: &Turn) -> io::Result<()> {
         xml.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
         let response = xml.create_element("Response");
-        match self {
-            Self::Empty => response.write_empty()?,
-            Self::Gather { keys, timeout_s, language, says, action } => {
-                response.write_inner_content(|xml| {
-                    gather(xml, [&keys.to_string(), &timeout_s.to_string(), action, language], says)?;
-                    redirect(xml, action)
-                })?
+        response.write_inner_content(|xml| match &turn.then {
+            Then::Keys { most, timeout_s, speech, next } => {
+                let language = speech.as_ref().map_or_else(|| first_language(turn), |it| Some(&it.language));
+                let attributes = self.gather([*most, *timeout_s], speech.as_ref(), language, next);
+                let gather = element(xml, "Gather", &attributes);
+                gather.write_inner_content(|xml| self.lines(xml, &turn.lines))?;
+                self.redirect(xml, next)
             }
-            Self::Wait { say, pause_s, action } => response.write_inner_content(|xml| {
-                speak(xml, say)?;
-                xml.create_element("Pause")
-                    .with_attribute(("length", &*pause_s.to_string()))
-                    .write_empty()?;
-                redirect(xml, action)
-            })?,
-            Self::Bye(say) => response.write_inner_content(|xml| {
-                speak(xml, say)?;
+            Then::Comment { longest_s, silence_s, language, next } => {
+                self.lines(xml, &turn.lines)?;
+                let attributes = self.record(*longest_s, *silence_s, language, next);
+                element(xml, "Record", &attributes).write_empty()?;
+                self.redirect(xml, next)
+            }
+            Then::Moment { pause_s, next } => {
+                self.lines(xml, &turn.lines)?;
+                element(xml, "Pause", &[("length", pause_s.to_string())]).write_empty()?;
+                self.redirect(xml, next)
+            }
+            Then::HangUp => {
+                self.lines(xml, &turn.lines)?;
                 xml.create_element("Hangup").write_empty().map(drop)
-            })?,
-        };
+            }
+        })?;
         Ok(())
+    }
+
+    fn gather(
+        &self,
+        [most, timeout_s]: [u8; 2],
+        speech: Option<&Speech>,
+        language: Option<&Language>,
+        next: &State,
+    ) -> Vec<(&'static str, String)> {
+        let mut attributes = vec![
+            ("input", if speech.is_some() { "dtmf speech" } else { "dtmf" }.to_owned()),
+            ("numDigits", most.to_string()),
+            ("finishOnKey", "#".to_owned()),
+            ("timeout", timeout_s.to_string()),
+        ];
+        if self.dialect.action_on_empty_result {
+            attributes.push(("actionOnEmptyResult", "true".to_owned()));
+        }
+        attributes.push(("action", self.address.of_next(next)));
+        if self.dialect.gather_method {
+            attributes.push(("method", "POST".to_owned()));
+        }
+        let heard = language.and_then(|language| self.dialect.hears(language));
+        attributes.extend(heard.map(|tag| ("language", tag.to_owned())));
+        let Some(speech) = speech else { return attributes };
+        attributes.push(("speechTimeout", self.dialect.speech_timeout.to_owned()));
+        if self.dialect.barge_in {
+            attributes.push(("bargeIn", "true".to_owned()));
+        }
+        let hints: Vec<_> = speech.hints.iter().take(HINTS).map(String::as_str).collect();
+        attributes.push(("hints", printable(&hints.join(","))));
+        attributes
+    }
+
+    fn record(
+        &self,
+        longest_s: u64,
+        silence_s: u8,
+        language: &Language,
+        next: &State,
+    ) -> Vec<(&'static str, String)> {
+        let mut attributes = vec![
+            ("action", self.address.of_next(next)),
+            ("method", "POST".to_owned()),
+            ("maxLength", longest_s.to_string()),
+            ("timeout", silence_s.to_string()),
+            ("finishOnKey", "#".to_owned()),
+            ("playBeep", "true".to_owned()),
+        ];
+        let Some(about) = &self.about else { return attributes };
+        let callback =
+            |callback| self.address.of_callback(callback, &about.query(&next.place.question, language));
+        attributes.extend([
+            ("recordingStatusCallback", callback(Callback::Recording)),
+            ("recordingStatusCallbackMethod", "POST".to_owned()),
+        ]);
+        let events = self.dialect.recording_events;
+        attributes.extend(events.map(|events| ("recordingStatusCallbackEvent", events.to_owned())));
+        if self.dialect.transcribes(language) {
+            attributes.extend([
+                (self.dialect.transcribe, "true".to_owned()),
+                (self.dialect.transcribe_callback, callback(Callback::Transcription)),
+            ]);
+        }
+        attributes
+    }
+
+    fn lines(&self, xml: &mut Xml, lines: &[Line]) -> io::Result<()> {
+        lines.iter().try_for_each(|line| match line {
+            Line::Words { language, voice, text } => {
+                let mut attributes = vec![("language", self.dialect.says(language).to_owned())];
+                attributes.extend(voice.iter().map(|voice| ("voice", voice.clone())));
+                content(element(xml, "Say", &attributes), &printable(text))
+            }
+            Line::Recording(address) => content(xml.create_element("Play"), address),
+        })
+    }
+
+    /// Dialects that make no turn of silence come to this.
+    fn redirect(&self, xml: &mut Xml, next: &State) -> io::Result<()> {
+        let redirect = xml.create_element("Redirect").with_attribute(("method", "POST"));
+        content(redirect, &self.address.of_next(next))
     }
 }
 
-/// `actionOnEmptyResult` makes silence a turn too; dialects that do not know it come to the redirect that follows.
-fn gather(
-    xml: &mut Writer<Vec<u8>>,
-    [keys, timeout_s, action, language]: [&str; 4],
-    says: &[Say],
-) -> io::Result<()> {
-    let attributes = [
-        ("input", "dtmf"),
-        ("numDigits", keys),
-        ("finishOnKey", "#"),
-        ("timeout", timeout_s),
-        ("actionOnEmptyResult", "true"),
-        ("action", action),
-        ("method", "POST"),
-        ("language", language),
-    ];
-    let gather = xml.create_element("Gather").with_attributes(attributes);
-    gather.write_inner_content(|xml| says.iter().try_for_each(|say| speak(xml, say))).map(drop)
+type Element<'x> = quick_xml::writer::ElementWriter<'x, Vec<u8>>;
+
+fn element<'x>(xml: &'x mut Xml, name: &'x str, attributes: &[(&'static str, String)]) -> Element<'x> {
+    xml.create_element(name).with_attributes(attributes.iter().map(|(name, value)| (*name, value.as_str())))
 }
 
-fn speak(xml: &mut Writer<Vec<u8>>, say: &Say) -> io::Result<()> {
-    let text: String = say.text.chars().filter(|c| is_xml(*c)).collect();
-    let text = BytesText::from_escaped(partial_escape(text));
-    xml.create_element("Say").with_attribute(("language", say.language)).write_text_content(text).map(drop)
+fn content(element: Element<'_>, text: &str) -> io::Result<()> {
+    element.write_text_content(BytesText::from_escaped(partial_escape(text))).map(drop)
 }
 
-fn redirect(xml: &mut Writer<Vec<u8>>, url: &str) -> io::Result<()> {
-    let url = BytesText::from_escaped(partial_escape(url));
-    xml.create_element("Redirect").with_attribute(("method", "POST")).write_text_content(url).map(drop)
+/// The language of the first words.
+fn first_language(turn: &Turn) -> Option<&Language> {
+    turn.lines.iter().find_map(|line| match line {
+        Line::Words { language, .. } => Some(language),
+        Line::Recording(_) => None,
+    })
 }
 
-/// Characters that XML 1.0 (2.2) can hold at all; no escape brings in the others.
-fn is_xml(c: char) -> bool {
-    matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
+/// Only characters that XML 1.0 (2.2) can hold at all; no escape brings in the others.
+fn printable(text: &str) -> String {
+    let is_xml = |c: &char| matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
+    text.chars().filter(is_xml).collect()
 }
 
 #[cfg(test)]
@@ -127,7 +192,7 @@ mod tests {
     use proptest::prelude::*;
     use quick_xml::Reader;
 
-    use super::*;
+    use super::{super::voice::TWILIO, *};
 
     fn reads(xml: &[u8]) -> (Vec<String>, Vec<String>) {
         let mut reader = Reader::from_reader(xml);
@@ -153,30 +218,34 @@ mod tests {
         }
     }
 
-    #[test]
-    fn nothing_to_say_is_an_empty_response() {
-        assert_eq!(Twiml::Empty.render(), br#"<?xml version="1.0" encoding="UTF-8"?><Response/>"#);
+    fn print(turn: &Turn) -> Vec<u8> {
+        let address = Address::new("https://a.example", "/x", Some("a=1&b='2'"));
+        Printer { dialect: &TWILIO, address: &address, about: None }.print(turn)
+    }
+
+    fn say(tag: &str, voice: Option<&str>, text: &str) -> Line {
+        let language = Language::parse(tag).unwrap();
+        Line::Words { language, voice: voice.map(str::to_owned), text: text.to_owned() }
     }
 
     #[test]
     fn words_and_urls_are_escaped_and_characters_that_xml_cannot_hold_are_left_out() {
-        let says = vec![Say {
-            language: "en-US",
-            text: "Tom & <Jerry>'s \"0\" \u{b}to 10 \u{10d}\u{e9}".to_owned(),
-        }];
-        let action = "https://a.example/x?a=1&b=\"2\"".to_owned();
-        let gather = Twiml::Gather { keys: 2, timeout_s: 4, language: "en-US", says, action };
-        insta::assert_snapshot!(String::from_utf8(gather.render()).unwrap());
+        let text = "Tom & <Jerry>'s \"0\" \u{b}to 10 \u{10d}\u{e9}";
+        let lines =
+            vec![say("en", Some("a\"b"), text), Line::Recording("https://a.example/x?a=1&b=2".to_owned())];
+        let hints = vec!["zero & \"one\"\u{b}".to_owned()];
+        let speech = Some(Speech { language: Language::english(), hints });
+        let then = Then::Keys { most: 2, timeout_s: 4, speech, next: State::default() };
+        insta::assert_snapshot!(String::from_utf8(print(&Turn { lines, then })).unwrap());
     }
 
     proptest! {
         #[test]
         fn any_words_give_well_formed_xml_that_says_them(text in "\\PC{1,40}") {
-            let bye = Twiml::Bye(Say { language: "de-DE", text: text.clone() });
-            let (names, texts) = reads(&bye.render());
+            let lines = vec![say("de", None, &text)];
+            let (names, texts) = reads(&print(&Turn { lines, then: Then::HangUp }));
             prop_assert_eq!(names, ["Response", "Say", "Hangup"]);
-            let spoken: String = text.chars().filter(|c| is_xml(*c)).collect();
-            prop_assert_eq!(texts.first(), Some(&spoken));
+            prop_assert_eq!(texts.first(), Some(&printable(&text)));
         }
     }
 }

@@ -1,0 +1,218 @@
+//! The paths of calls: all of short ones, and many of long ones.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::{
+    super::fixtures,
+    exchange::Exchange,
+    model::Model,
+    platform::{Call, Provider},
+};
+use crate::survey::{Choice, Kind, Question, Survey};
+
+/// Each question is asked three times, and a lone 1 is confirmed once; then there is the first turn.
+fn most_turns(survey: &Survey) -> usize {
+    1 + 4 * survey.questions.len()
+}
+
+fn of_kind(id: &str, kind: Kind) -> Question {
+    let mut question = fixtures::question(id, kind);
+    if kind == Kind::Choice {
+        let text = question.text.clone();
+        let choice = |value: &&str| Choice { value: (*value).to_owned(), text: text.clone() };
+        question.choices = ["mail", "phone", "chat"].iter().map(choice).collect();
+    }
+    question
+}
+
+/// A call in which these keys are pressed, one entry a turn, beside its model.
+fn played<'e>(exchange: &'e Exchange, provider: Provider, path: &[&str]) -> (Call<'e>, Model<'e>) {
+    exchange.forget();
+    let mut call = Call::dial(exchange, provider, "?lang=en&interaction=t-1");
+    let mut model = Model::new(exchange.survey());
+    for keys in path {
+        assert!(!call.is_over() && !model.is_over(), "{path:?}");
+        assert_eq!(call.awaits(), model.keys(), "{path:?}");
+        call.press(keys);
+        model.press(keys.trim_end_matches('#'));
+    }
+    (call, model)
+}
+
+/// The call stands where the model stands, the record says what the model says, and neither changes when turns are
+/// sent again or the call's end is told. A caller may hang up here: nobody would tell us.
+fn agrees(exchange: &Exchange, call: &Call<'_>, model: &Model<'_>, path: &[&str]) {
+    assert_eq!(call.is_over(), model.is_over(), "{path:?}");
+    assert_eq!(exchange.record().0, model.record, "{path:?}");
+    assert!(call.turns() <= most_turns(exchange.survey()), "{path:?}");
+    call.sends_all_again();
+    call.tells_of_its_end();
+    assert_eq!(exchange.record().0, model.record, "{path:?}");
+}
+
+/// Goes all ways that there are from here; gives how many there were.
+fn explore(
+    exchange: &Exchange,
+    provider: Provider,
+    path: &mut Vec<&'static str>,
+    keys: impl Fn(&Model<'_>) -> &'static [&'static str] + Copy,
+) -> usize {
+    let (call, model) = played(exchange, provider, path);
+    agrees(exchange, &call, &model, path);
+    if model.is_over() {
+        return 1;
+    }
+    let ways = keys(&model).iter().map(|pressed| {
+        path.push(pressed);
+        let ways = explore(exchange, provider, path, keys);
+        path.pop();
+        ways
+    });
+    ways.sum()
+}
+
+const ONE_KEY: &[&str] = &["", "#", "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "*"];
+const TWO_KEYS: &[&str] = &[
+    "", "#", "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "*", "1#", "9#", "00", "01", "05", "09", "10",
+    "10#", "11", "19", "20", "55", "99", "1*", "*1",
+];
+
+/// Of those that say the same when a question is asked again, a few.
+const TWO_KEYS_AGAIN: &[&str] = &["", "0", "1", "9", "00", "01", "10", "11"];
+const ONE_KEY_AGAIN: &[&str] = &["", "0", "1", "3", "8", "*"];
+
+fn all_keys(model: &Model<'_>) -> &'static [&'static str] {
+    match (model.keys(), model.is_asked_again()) {
+        (2, false) => TWO_KEYS,
+        (2, true) => TWO_KEYS_AGAIN,
+        (_, false) => ONE_KEY,
+        (_, true) => ONE_KEY_AGAIN,
+    }
+}
+
+/// One that answers, one that does not, silence; and what a lone 1 may be followed by.
+fn few_keys(model: &Model<'_>) -> &'static [&'static str] {
+    match model.kind() {
+        _ if model.is_confirming() => &["", "#", "0", "7"],
+        Kind::Nps => &["", "11", "1", "6", "10"],
+        Kind::Thumbs => &["", "0", "7"],
+        _ => &["", "0", "3"],
+    }
+}
+
+#[test]
+fn every_path_of_a_call_with_one_question_ends_in_the_record_of_the_contract() {
+    for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::Text) {
+        let exchange = Exchange::new(fixtures::survey("s", vec![of_kind("q", kind)]));
+        for provider in Provider::ALL {
+            let ways = explore(&exchange, provider, &mut Vec::new(), all_keys);
+            assert!(ways > 40, "{kind:?} {provider:?}: {ways}");
+        }
+    }
+}
+
+#[test]
+fn every_path_of_a_call_that_asks_on_ends_in_the_record_of_the_contract() {
+    let mut short = fixtures::support();
+    short.edit_window = Duration::from_secs(60);
+    for survey in [fixtures::support(), fixtures::visit(), short] {
+        let exchange = Exchange::new(survey);
+        for provider in Provider::ALL {
+            let ways = explore(&exchange, provider, &mut Vec::new(), few_keys);
+            assert!(ways > 50, "{provider:?}: {ways}");
+        }
+    }
+}
+
+#[test]
+fn a_survey_that_no_keypad_can_answer_is_thanked_for_at_once() {
+    let exchange = Exchange::new(fixtures::survey("s", vec![of_kind("q", Kind::Text)]));
+    for provider in Provider::ALL {
+        let (call, model) = played(&exchange, provider, &[]);
+        agrees(&exchange, &call, &model, &[]);
+        assert!(call.is_over());
+    }
+}
+
+/// A keyed call is kept while there is no room, three times; then it is given up and nothing stored of that turn.
+#[test]
+fn an_answer_that_finds_no_room_is_stored_once_there_is_some_and_never_twice() {
+    for provider in Provider::ALL {
+        for (full, stored) in [(0, true), (1, true), (3, true), (4, false)] {
+            let exchange = Exchange::new(fixtures::survey("s", vec![of_kind("q", Kind::Stars)]));
+            let mut call = Call::dial(&exchange, provider, "?interaction=t-1");
+            exchange.full.set(full);
+            call.press("5");
+            assert!(call.is_over());
+            let (record, writes) = exchange.record();
+            assert_eq!(
+                (record.contains_key("q"), writes),
+                (stored, usize::from(stored)),
+                "{provider:?} {full}"
+            );
+        }
+    }
+}
+
+/// One thing that happens in a call.
+#[derive(Clone, Debug)]
+enum Event {
+    Press(String),
+    SendAllAgain,
+    TellOfTheEnd,
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        8 => "[0-9]{1,2}#?|[0-9#*]{0,3}".prop_map(Event::Press),
+        4 => "[1-3]".prop_map(Event::Press),
+        1 => Just(Event::SendAllAgain),
+        1 => Just(Event::TellOfTheEnd),
+    ]
+}
+
+fn any_survey() -> impl Strategy<Value = Survey> {
+    let question = (0..Kind::ALL.len(), proptest::option::weighted(0.3, 2..10));
+    proptest::collection::vec(question, 1..7).prop_map(|drawn| {
+        let questions = drawn.into_iter().enumerate().map(|(index, (kind, below))| {
+            let question = of_kind(&format!("q{index}"), Kind::ALL[kind]);
+            match below.filter(|_| index > 0) {
+                Some(below) => fixtures::asked_below(question, &format!("q{}", index - 1), below),
+                None => question,
+            }
+        });
+        fixtures::survey("s", questions.collect())
+    })
+}
+
+proptest! {
+    #[test]
+    fn any_call_about_any_survey_ends_in_the_record_of_the_contract(
+        survey in any_survey(),
+        provider in prop_oneof![Just(Provider::Twilio), Just(Provider::SignalWire), Just(Provider::Telnyx)],
+        events in proptest::collection::vec(event(), 0..40),
+    ) {
+        let exchange = Exchange::new(survey);
+        let (mut call, mut model) = played(&exchange, provider, &[]);
+        for event in events {
+            match event {
+                Event::SendAllAgain => call.sends_all_again(),
+                Event::TellOfTheEnd => call.tells_of_its_end(),
+                Event::Press(_) if call.is_over() => break,
+                Event::Press(keys) => {
+                    model.press(&gathered(&keys, model.keys()));
+                    call.press(&keys);
+                }
+            }
+        }
+        agrees(&exchange, &call, &model, &[]);
+    }
+}
+
+/// What a person has pressed when the platform stops listening.
+fn gathered(keys: &str, most: usize) -> String {
+    let pressed = keys.trim_start_matches('#');
+    pressed.split('#').next().unwrap_or_default().chars().take(most).collect()
+}
