@@ -11,6 +11,7 @@ use crate::{
     },
     intake::{Given, Proof, Submission},
     outcome::{Outcome, Reason, Receipt, Refusal},
+    proto::store::v1::{Press, Signals, Touched},
     survey::{Channel, Language},
 };
 
@@ -277,6 +278,73 @@ async fn what_is_only_stated_shows_nothing_of_an_earlier_answer() {
     let desk = Desk::default();
     let seen = known_page(&desk, "/m/acme/support-nps?interaction=t-1", 9).await;
     assert!(!seen.contains("9 of 10") && seen.contains("<textarea"), "{seen}");
+}
+
+#[tokio::test]
+async fn a_survey_that_is_sent_by_the_button_alone_sends_no_press() {
+    let desk = Desk::default();
+    for (survey, sends) in [("support-nps", true), ("by-button", false)] {
+        let seen = desk.open(&desk.link(&claims(survey)), "en").await;
+        assert_eq!(seen.html.contains("role=\"status\""), sends, "{survey}");
+        assert!(seen.html.contains("name=\"pressed\""), "{survey}");
+    }
+}
+
+fn signals_of(given: Result<Submission, Refusal>) -> Signals {
+    given.unwrap().signals.unwrap()
+}
+
+#[tokio::test]
+async fn an_answer_says_how_long_its_page_was_open_and_what_was_pressed_on_it() {
+    let mut desk = Desk::default();
+    let link = desk.link(&claims("support-nps"));
+    let page = desk.open(&link, "en").await.html;
+    let seal = page.split("name=\"seal\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    desk.0.now = desk.0.now.after(std::time::Duration::from_millis(2_345));
+    let (_, given) = desk.send(&link, &format!("recommend=9&seal={seal}&pressed=pointer"), accepted()).await;
+    let signals = signals_of(given);
+    assert_eq!((signals.page_ms, signals.press(), signals.driven), (Some(2_345), Press::Pointer, false));
+    let form = format!("recommend=9&seal={seal}&pressed=none+driven+untrusted+else");
+    let signals = signals_of(desk.send(&link, &form, accepted()).await.1);
+    assert_eq!((signals.press(), signals.driven, signals.untrusted), (Press::None, true, true));
+    let signals =
+        signals_of(desk.send(&link, &format!("recommend=9&seal={seal}&pressed="), accepted()).await.1);
+    assert_eq!(signals.press(), Press::NoScript);
+    let other = desk.link(&LinkClaims { issued: desk.0.now, ..claims("support-nps") });
+    let signals = signals_of(desk.send(&other, &format!("recommend=9&seal={seal}"), accepted()).await.1);
+    assert_eq!((signals.page_ms, signals.press()), (None, Press::Unspecified), "the seal of another link");
+}
+
+#[tokio::test]
+async fn whoever_sends_again_what_their_page_has_sent_is_simply_thanked() {
+    let desk = Desk::default();
+    let link = desk.link(&claims("support-nps"));
+    let again = accepted().map(|receipt| Receipt { outcome: Outcome::Duplicate, ..receipt });
+    for (form, title) in
+        [("recommend=9", "You have already answered"), ("recommend=9&pressed=pointer+again", "Thank you!")]
+    {
+        let (seen, _) = desk.send(&link, form, again.clone()).await;
+        assert!(seen.html.contains(title), "{form}");
+    }
+}
+
+#[tokio::test]
+async fn only_a_score_of_the_scale_on_somebodys_link_is_a_touch() {
+    let desk = Desk::default();
+    let touched = |address: &str| {
+        let browser = Browser::reading("en");
+        super::OpenedLink::open(&desk.0.context(), &browser.at(address)).unwrap().touched(true)
+    };
+    let link = desk.link(&claims("support-nps"));
+    let nine = Touched { question: "recommend".into(), score: 9, head: true };
+    assert_eq!(touched(&format!("{link}/9")), Some(nine.clone()));
+    assert_eq!(touched(&format!("{link}/9.?utm_source=x")), Some(nine.clone()));
+    assert_eq!(touched("/m/acme/support-nps/9?interaction=t-1"), Some(nine));
+    for nothing in
+        [link.clone(), format!("{link}/11"), format!("{link}/x"), "/m/acme/support-nps/9".to_owned()]
+    {
+        assert_eq!(touched(&nothing), None, "{nothing}");
+    }
 }
 
 async fn known_page(desk: &Desk, address: &str, score: i32) -> String {

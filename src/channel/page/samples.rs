@@ -108,7 +108,7 @@ fn technician_visit() -> Survey {
     )
 }
 
-fn others() -> [Survey; 4] {
+fn others() -> [Survey; 5] {
     let ends = |low, high| (texts(&[("en", low)]), texts(&[("en", high)]));
     let (low, high) = ends("Very hard", "Very easy");
     let en_de = |en: &'static str, de: &'static str| [("en", en), ("de", de)];
@@ -134,6 +134,10 @@ fn others() -> [Survey; 4] {
         survey("ticket-ces", Rule::RespondentAndSubject, vec![effort, topic]),
         survey("experience", Rule::Respondent { period: Duration::from_secs(90 * 86_400) }, vec![mood]),
         survey("article-helpful", Rule::Interaction, vec![helpful]),
+        Survey {
+            email_confirm: EmailConfirm::Button,
+            ..survey("by-button", Rule::Interaction, support_nps().questions)
+        },
         Survey { live: false, ..survey("closed", Rule::Interaction, support_nps().questions) },
     ]
 }
@@ -159,11 +163,12 @@ fn brand(id: &str, name: &str, accent: &str) -> Brand {
 
 pub(crate) fn catalog() -> Catalog {
     let brands = [brand("acme", "Acme", "#0b6e4f"), brand("globex", "Globex", "#5b2a86")];
-    let [ces, experience, article, closed] = others();
-    let surveys: BTreeMap<_, _> = [support_nps(), technician_visit(), ces, experience, article, closed]
-        .into_iter()
-        .map(|survey| (survey.id.clone(), Arc::new(survey)))
-        .collect();
+    let [ces, experience, article, by_button, closed] = others();
+    let surveys: BTreeMap<_, _> =
+        [support_nps(), technician_visit(), ces, experience, article, by_button, closed]
+            .into_iter()
+            .map(|survey| (survey.id.clone(), Arc::new(survey)))
+            .collect();
     Catalog {
         surveys: brands.iter().map(|brand| (brand.id.clone(), surveys.clone())).collect(),
         brands: brands.into_iter().map(|brand| (brand.id.clone(), Arc::new(brand))).collect(),
