@@ -34,6 +34,7 @@ pub(crate) mod forward;
 pub(crate) mod intake;
 pub(crate) mod spool;
 pub(crate) mod store;
+pub(crate) mod verdict;
 
 pub(crate) mod admin;
 pub mod command;

@@ -114,5 +114,11 @@ fn is_since(response: &Response, since: Option<Timestamp>) -> bool {
     since.is_none_or(|since| updated.is_none_or(|updated| updated >= since))
 }
 
+/// Writes responses as `--format ndjson` does.
+pub(super) fn lines(responses: &[Response], out: &mut impl Write) -> anyhow::Result<()> {
+    let mut rows = Rows::new(Format::Ndjson, out)?;
+    responses.iter().try_for_each(|response| rows.write(response))
+}
+
 #[cfg(test)]
 mod tests;

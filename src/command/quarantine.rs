@@ -1,11 +1,17 @@
-//! `voxgate quarantine`: the held answers, wherever they came in.
+//! `voxgate quarantine`: the held answers, wherever they came in, and the provisional ones, which a machine may have given.
 
 mod show;
 
 use std::io::Write;
 
-use super::store_access::{StoreAccess, StoreArgs, StoreFailure};
-use crate::proto::store::v1::{DiscardHeldRequest, Held, HeldState, ListHeldRequest, ReleaseHeldRequest};
+use super::{
+    export,
+    store_access::{StoreAccess, StoreArgs, StoreFailure},
+};
+use crate::proto::store::v1::{
+    Confidence, DecideResponsesRequest, DiscardHeldRequest, Held, HeldState, ListHeldRequest,
+    ListResponsesRequest, ReleaseHeldRequest,
+};
 
 /// What to do with the held answers.
 #[derive(Clone, Debug, clap::Args)]
@@ -26,6 +32,10 @@ pub(super) enum Action {
     Release(IdArgs),
     /// Put them aside for good
     Discard(IdArgs),
+    /// Say that a person gave provisional answers, by the ids of their responses
+    Confirm(IdArgs),
+    /// Say that a machine may have given answers, by the ids of their responses
+    Doubt(IdArgs),
 }
 
 /// Which held answers to list.
@@ -68,6 +78,8 @@ pub(super) enum State {
     Released,
     /// Put aside
     Discarded,
+    /// A machine may have given it: responses that wait for a person's own answer, or for a decision
+    Provisional,
 }
 
 /// How the list is printed.
@@ -84,7 +96,11 @@ impl QuarantineArgs {
     pub(super) const fn store(&self) -> &StoreArgs {
         match &self.action {
             Action::List(args) => &args.store,
-            Action::Show(args) | Action::Release(args) | Action::Discard(args) => &args.store,
+            Action::Show(args)
+            | Action::Release(args)
+            | Action::Discard(args)
+            | Action::Confirm(args)
+            | Action::Doubt(args) => &args.store,
         }
     }
 }
@@ -99,10 +115,13 @@ pub(super) async fn run(
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
     match &args.action {
+        Action::List(args) if args.state == State::Provisional => provisional(args, store, out).await?,
         Action::List(args) => list(args, store, out).await?,
         Action::Show(args) => show(args.ids.clone(), store, out).await?,
         Action::Release(args) => release(args.ids.clone(), store, out).await?,
         Action::Discard(args) => discard(args.ids.clone(), store, out).await?,
+        Action::Confirm(args) => decide(args.ids.clone(), Confidence::Confirmed, store, out).await?,
+        Action::Doubt(args) => decide(args.ids.clone(), Confidence::Provisional, store, out).await?,
     }
     Ok(out.flush()?)
 }
@@ -110,7 +129,7 @@ pub(super) async fn run(
 async fn list(args: &ListArgs, store: &StoreAccess, out: &mut impl Write) -> anyhow::Result<()> {
     let mut client = store.connect().await?;
     let state = match args.state {
-        State::Waiting => HeldState::Waiting,
+        State::Waiting | State::Provisional => HeldState::Waiting,
         State::Released => HeldState::Released,
         State::Discarded => HeldState::Discarded,
     };
@@ -125,6 +144,31 @@ async fn list(args: &ListArgs, store: &StoreAccess, out: &mut impl Write) -> any
     loop {
         let page = client.list_held(request.clone()).await.map_err(StoreFailure::from)?.into_inner();
         print(args.format, &page.held, first, out)?;
+        if page.next_page_token.is_empty() {
+            return Ok(());
+        }
+        request.page_token = page.next_page_token;
+        first = false;
+    }
+}
+
+async fn provisional(args: &ListArgs, store: &StoreAccess, out: &mut impl Write) -> anyhow::Result<()> {
+    let mut client = store.connect().await?;
+    let mut request = ListResponsesRequest {
+        survey: args.survey.clone().unwrap_or_default(),
+        brand: args.brand.clone().unwrap_or_default(),
+        page_size: 1_000,
+        provisional: true,
+        ..Default::default()
+    };
+    let mut first = true;
+    loop {
+        let page = client.list_responses(request.clone()).await.map_err(StoreFailure::from)?.into_inner();
+        match args.format {
+            Format::Ndjson => export::lines(&page.responses, out)?,
+            Format::Table if first && page.responses.is_empty() => writeln!(out, "Nothing is provisional.")?,
+            Format::Table => show::provisional(&page.responses, first, out)?,
+        }
         if page.next_page_token.is_empty() {
             return Ok(());
         }
@@ -171,6 +215,24 @@ async fn discard(ids: Vec<String>, store: &StoreAccess, out: &mut impl Write) ->
     match reply.into_inner().discarded as usize {
         discarded if discarded == asked => writeln!(out, "Discarded {discarded}.")?,
         discarded => writeln!(out, "Discarded {asked}; {discarded} of them waited.")?,
+    }
+    Ok(())
+}
+
+async fn decide(
+    ids: Vec<String>,
+    confidence: Confidence,
+    store: &StoreAccess,
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
+    let asked = ids.len();
+    let mut client = store.connect().await?;
+    let request = DecideResponsesRequest { ids, confidence: confidence.into() };
+    let reply = client.decide_responses(request).await.map_err(StoreFailure::from)?;
+    let word = if confidence == Confidence::Confirmed { "Confirmed" } else { "Doubted" };
+    match reply.into_inner().decided as usize {
+        decided if decided == asked => writeln!(out, "{word} {decided}.")?,
+        decided => writeln!(out, "{word} {asked}; {decided} of them anew.")?,
     }
     Ok(())
 }

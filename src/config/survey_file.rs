@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{table::Table, thanks, value::Value};
-use crate::survey::{Channel, Language, Question, Rule, Segment, Survey, Texts};
+use crate::survey::{Channel, EmailConfirm, Language, Question, Rule, Segment, Survey, Texts};
 
 /// More questions than a person answers.
 const QUESTIONS: usize = 100;
@@ -64,6 +64,7 @@ pub(super) fn read<'a>(table: &Table<'a>, brands: &BTreeSet<String>) -> SurveyFi
             .unwrap_or_default(),
         default_language: default_language(table),
         questions: questions(table, &mut texts),
+        email_confirm: email_confirm(table),
         thanks: BTreeMap::new(),
     };
     survey.thanks = thanks::read(table, survey.first_scored(), &mut texts);
@@ -159,6 +160,11 @@ fn rule(table: &Table<'_>) -> Rule {
         (Some(Per::RespondentAndSubject), None) => Rule::RespondentAndSubject,
         (Some(Per::Interaction) | None, _) => Rule::Interaction,
     }
+}
+
+fn email_confirm(table: &Table<'_>) -> EmailConfirm {
+    let words = [("gesture", EmailConfirm::Gesture), ("button", EmailConfirm::Button)];
+    table.find("email_confirm").and_then(|value| value.word(&words)).unwrap_or_default()
 }
 
 fn default_language(table: &Table<'_>) -> Language {

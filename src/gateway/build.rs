@@ -29,12 +29,16 @@ use crate::{
 /// Probes and scrapers keep few connections.
 const ADMIN_CONNECTIONS: usize = 64;
 
-pub(super) async fn store(settings: &Settings, tls: LiveServerTls) -> Result<Bound<Store>, Failure> {
+pub(super) async fn store(
+    settings: &Settings,
+    tls: LiveServerTls,
+    clock: Clock,
+) -> Result<Bound<Store>, Failure> {
     create_data_dir(settings)?;
     let path = settings.data.join("store.sqlite");
     let fingerprint = settings.identity_key.fingerprint();
     let links = LinkBounds { kept: settings.links.kept, kept_after: settings.links.kept_after };
-    let opened = Store::open(&path, Clock::System, &fingerprint, links);
+    let opened = Store::open(&path, clock, &fingerprint, links);
     let store = opened.map_err(|error| match error {
         store::OpenError::IdentityKey { .. } => Failure::Configuration(error.to_string()),
         _ => Failure::Unavailable(format!("the store at {} cannot be opened: {error}", path.display())),
@@ -52,10 +56,10 @@ pub(super) async fn edge(
     catalog: &Arc<ArcSwap<Catalog>>,
     store_url: String,
     certificates: &Certificates,
+    clock: Clock,
     tasks: &TaskTracker,
     stop: &CancellationToken,
 ) -> Result<(EdgeParts, AdminEdge), Failure> {
-    let clock = Clock::System;
     create_data_dir(settings)?;
     tasks.spawn_blocking(Contact::warm_up);
     let spool = open_spool(settings, &clock)?;

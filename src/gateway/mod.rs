@@ -2,6 +2,8 @@
 
 mod build;
 mod drain;
+#[cfg(test)]
+mod visitors;
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -13,6 +15,7 @@ use crate::{
     admin::{self, Admin, AdminEdge, Certificates, ConfigSource, Metrics, Reload},
     catalog::Catalog,
     channel::{self, Edge, grpc::Collector},
+    clock::Clock,
     config::{Role, Settings},
     forward::{Forward, ForwardState},
     intake::claim::Claims,
@@ -28,7 +31,7 @@ use crate::{
 /// What kept it from starting, or ended it.
 pub(crate) async fn run(settings: Settings, catalog: Catalog, source: ConfigSource) -> Result<(), Failure> {
     let mut signals = Signals::listen().map_err(|error| Failure::Internal(format!("no signals: {error}")))?;
-    let gateway = Gateway::build(settings, catalog, source).await?;
+    let gateway = Gateway::build(settings, catalog, source, Clock::System).await?;
     let reload = Arc::clone(&gateway.admin.serves.reload);
     let lifecycle = Arc::clone(&gateway.admin.serves.lifecycle);
     let (drain, conflicts) = gateway.start();
@@ -75,20 +78,26 @@ struct Conflicts {
 }
 
 impl Gateway {
-    async fn build(settings: Settings, catalog: Catalog, source: ConfigSource) -> Result<Self, Failure> {
+    async fn build(
+        settings: Settings,
+        catalog: Catalog,
+        source: ConfigSource,
+        clock: Clock,
+    ) -> Result<Self, Failure> {
         let settings = Arc::new(settings);
         let catalog = Arc::new(ArcSwap::from_pointee(catalog));
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let certificates = Certificates::new(&settings);
         let plays = |role| settings.roles.contains(&role);
         let store = if plays(Role::Store) {
-            Some(build::store(&settings, certificates.store.clone()).await?)
+            Some(build::store(&settings, certificates.store.clone(), clock.clone()).await?)
         } else {
             None
         };
         let (edge, seen) = if plays(Role::Edge) {
             let url = build::store_url(&settings, store.as_ref().map(|store| store.address));
-            let (edge, seen) = build::edge(&settings, &catalog, url, &certificates, &tasks, &stop).await?;
+            let (edge, seen) =
+                build::edge(&settings, &catalog, url, &certificates, clock, &tasks, &stop).await?;
             (Some(edge), Some(seen))
         } else {
             (None, None)

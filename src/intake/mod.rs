@@ -49,8 +49,10 @@ use crate::{
     clock::Clock,
     config::settings,
     outcome::{InFlight, Ledger, Outcome, Problem, QuotaStatus, Reason, Receipt, Refusal, ResponseId},
+    proto::store::v1 as wire,
     spool::Spool,
     survey::{Channel, Confidence},
+    verdict,
 };
 
 /// A double is spooled again until its claim was written so often.
@@ -372,8 +374,12 @@ fn ask<'a>(validated: &Validated, answers: &'a [claim::ClaimedAnswer]) -> Ask<'a
         stamp: identified.stamp,
         edit_window: identified.survey.edit_window,
         answers,
-        confidence: Confidence::Confirmed,
+        confidence: match verdict::by_itself(identified.submission.signals.as_ref()) {
+            wire::Confidence::Confirmed => Confidence::Confirmed,
+            _ => Confidence::Provisional,
+        },
         spooled_again: SPOOLED_AGAIN,
+        is_evidence: identified.submission.signals.is_some(),
     }
 }
 

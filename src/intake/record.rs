@@ -15,6 +15,7 @@ use crate::{
     outcome::{ResponseId, Scored, Value},
     proto::store::v1 as wire,
     survey::{Channel, Confidence, Identity, Kind, Survey},
+    verdict,
 };
 
 /// Builds the record, as if no claim had been asked.
@@ -152,7 +153,11 @@ const fn wire_kind(kind: Kind) -> wire::Kind {
 /// person.
 pub(super) fn recovered(bytes: &[u8]) -> Option<Recovered> {
     let record = wire::Record::decode(bytes).ok()?;
-    if record.event.is_some() || !record.hold.is_empty() || record.confidence() != wire::Confidence::Confirmed
+    let is_doubtful = verdict::by_itself(record.signals.as_ref()) != wire::Confidence::Confirmed;
+    if record.event.is_some()
+        || is_doubtful
+        || !record.hold.is_empty()
+        || record.confidence() != wire::Confidence::Confirmed
     {
         return None;
     }

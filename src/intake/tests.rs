@@ -14,7 +14,7 @@ use crate::{
     intake::claim::server::{Server, wait},
     intake::event::Noted,
     outcome::OutcomeCounts,
-    proto::store::v1::{OptedOut, Touched, record::Event},
+    proto::store::v1::{OptedOut, Press, Signals, Touched, record::Event},
 };
 
 struct Running {
@@ -161,6 +161,39 @@ async fn a_touch_that_finds_no_room_is_left_out_and_waits_for_nobody() {
     let running = Running::with(|settings| settings.spool.queue = 1);
     let noted: Vec<_> = (0..3).map(|_| running.intake.touch(link("t-1"), touched())).collect();
     assert!(noted.contains(&Noted::NoRoom), "{noted:?}");
+}
+
+fn on_a_page(page_ms: u32) -> Submission {
+    let press = Press::Pointer.into();
+    let signals = Signals { page_ms: Some(page_ms), press, ..Signals::default() };
+    Submission { answers: nps("t-1", 9).answers, signals: Some(signals), ..link("t-1") }
+}
+
+/// Invariant 2: provisional answers close, count and drop nothing.
+#[tokio::test]
+async fn what_a_machine_may_have_said_makes_no_claim() {
+    let running = Running::start();
+    let machine = running.intake.submit(on_a_page(40)).await.unwrap();
+    assert_eq!(running.intake.known(link("t-1")).await, None, "the person is asked");
+    let person = running.intake.submit(on_a_page(9_000)).await.unwrap();
+    assert_eq!([machine.outcome, person.outcome], [Outcome::Accepted; 2]);
+    assert!(running.intake.known(link("t-1")).await.is_some());
+    let records = running.settled().await;
+    assert_eq!(records.len(), 2);
+    let recovered: Vec<_> = records.iter().map(|record| record::recovered(&record.encode_to_vec())).collect();
+    assert!(recovered[0].is_none() && recovered[1].is_some(), "nor does a restart make one of it");
+}
+
+/// What storage will learn to doubt may be said again by the person, the very same and at once.
+#[tokio::test]
+async fn a_double_that_came_through_a_page_is_spooled_again_however_soon_it_comes() {
+    let running = Running::start();
+    for _ in 0..2 {
+        running.intake.submit(on_a_page(9_000)).await.unwrap();
+    }
+    assert_eq!(running.counts().duplicate, 1);
+    assert_eq!(running.intake.ledger().view().respooled, 1);
+    assert_eq!(running.settled().await.len(), 2);
 }
 
 #[tokio::test]

@@ -21,11 +21,12 @@ use crate::{
     catalog::Secret,
     clock::Timestamp,
     proto::store::v1::{
-        AppendRequest, AppendResponse, DiscardHeldRequest, DiscardHeldResponse, EraseRequest, EraseResponse,
-        FindOptOutsRequest, FindOptOutsResponse, GetLinkRequest, GetLinkResponse, GetResponseRequest,
-        GetResponseResponse, HeldState, ListHeldRequest, ListHeldResponse, ListResponsesRequest,
-        ListResponsesResponse, PutLinksRequest, PutLinksResponse, Record, Refused, ReleaseHeldRequest,
-        ReleaseHeldResponse, SummarizeRequest, SummarizeResponse, WatchRequest,
+        AppendRequest, AppendResponse, Confidence, DecideResponsesRequest, DecideResponsesResponse,
+        DiscardHeldRequest, DiscardHeldResponse, EraseRequest, EraseResponse, FindOptOutsRequest,
+        FindOptOutsResponse, GetLinkRequest, GetLinkResponse, GetResponseRequest, GetResponseResponse,
+        HeldState, ListHeldRequest, ListHeldResponse, ListResponsesRequest, ListResponsesResponse,
+        PutLinksRequest, PutLinksResponse, Record, Refused, ReleaseHeldRequest, ReleaseHeldResponse,
+        SummarizeRequest, SummarizeResponse, WatchRequest,
         store_service_server::{StoreService, StoreServiceServer},
     },
     windowed::windowed,
@@ -175,6 +176,23 @@ impl StoreService for Service {
         Ok(Response::new(DiscardHeldResponse { discarded }))
     }
 
+    async fn decide_responses(
+        &self,
+        request: Request<DecideResponsesRequest>,
+    ) -> Result<Response<DecideResponsesResponse>, Status> {
+        let request = request.into_inner();
+        let confirmed = match request.confidence() {
+            Confidence::Confirmed => true,
+            Confidence::Provisional => false,
+            Confidence::Unspecified => {
+                return Err(Status::invalid_argument("confidence must be confirmed (1) or provisional (2)"));
+            }
+        };
+        let ids = response_ids(&request.ids)?;
+        let decided = self.store.rule(ids, confirmed).await.map_err(status)?;
+        Ok(Response::new(DecideResponsesResponse { decided }))
+    }
+
     async fn erase(&self, request: Request<EraseRequest>) -> Result<Response<EraseResponse>, Status> {
         let erasure = self.erasure(&request.into_inner())?;
         let erased = self.store.erase(erasure).await.map_err(status)?;
@@ -275,6 +293,7 @@ fn list_filter(request: ListResponsesRequest) -> Result<ListFilter, Status> {
         survey: request.survey,
         brand: request.brand,
         interaction: request.interaction,
+        provisional: request.provisional,
         after: after.max(since.saturating_sub(1)),
         limit: page::size(request.page_size),
     })
@@ -324,6 +343,20 @@ fn people(keys: &[bytes::Bytes]) -> Result<Vec<[u8; 16]>, Status> {
     keys.iter().map(key).collect()
 }
 
+fn response_ids(ids: &[String]) -> Result<Vec<[u8; 16]>, Status> {
+    if ids.is_empty() || ids.len() > IDS {
+        return Err(Status::invalid_argument(format!("name 1 to {IDS} ids, as ListResponses shows them")));
+    }
+    let parse = |id: &String| {
+        let id = Uuid::parse_str(id);
+        id.map_err(|_| Status::invalid_argument("an id must be a UUID, as receipts and lists show it"))
+    };
+    let mut ids = ids.iter().map(|id| parse(id).map(Uuid::into_bytes)).collect::<Result<Vec<_>, _>>()?;
+    ids.sort_unstable();
+    ids.dedup();
+    Ok(ids)
+}
+
 fn check_fingerprint(fingerprint: &str) -> Result<(), Status> {
     let hex = fingerprint.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     (hex && fingerprint.len() == 16).then_some(()).ok_or_else(bad_fingerprint)
@@ -337,7 +370,7 @@ fn status(error: StoreError) -> Status {
     let message = error.to_string();
     match error {
         StoreError::Unavailable | StoreError::Stopped => Status::unavailable(message),
-        StoreError::UnknownHeld(_) => Status::not_found(message),
+        StoreError::UnknownHeld(_) | StoreError::UnknownResponse(_) => Status::not_found(message),
         StoreError::Discarded(_) => Status::failed_precondition(message),
         StoreError::LinkTaken => Status::already_exists(message),
         StoreError::LinksFull(_) => Status::resource_exhausted(message),

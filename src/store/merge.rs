@@ -1,5 +1,6 @@
 //! What a response says: a pure function of the set of its records and the operators' decisions (invariant 2).
 //!
+//! Each answer is confirmed or provisional by the [verdict](crate::verdict) on the touches, signals and rulings there are.
 //! For each question, among the records that count:
 //! 1. confirmed values beat provisional ones;
 //! 2. a confirmed value later than the first one plus its own edit window is late; it is held when it differs from
@@ -19,6 +20,7 @@ use crate::{
         Answer, Confidence, CurrentAnswer, HeldState, Record, Response, answer::Value,
         current_answer::Content,
     },
+    verdict::{Evidence, Ruling, Verdict},
 };
 
 /// A record and what an operator decided about it.
@@ -64,25 +66,27 @@ pub(crate) struct Hold {
 }
 
 /// Computes what the entries of one response say. Doubles and the order of the entries do not matter.
-pub(crate) fn merge(entries: &[Entry]) -> Merged {
+pub(crate) fn merge(entries: &[Entry], ruling: Option<Ruling>) -> Merged {
+    let evidence = Evidence::of(entries.iter().map(|entry| &entry.record), ruling);
     let set = as_set(entries);
     let mut held: BTreeMap<_, _> =
         set.iter().filter_map(|entry| Some((entry.hash, decided_or_whole(entry)?))).collect();
-    let counting: Vec<_> = set.into_iter().filter(|entry| entry.counts()).collect();
+    let counting = set.into_iter().filter(|entry| entry.counts());
+    let counting: Vec<_> = counting.map(|entry| (entry, evidence.judge(&entry.record))).collect();
     let mut answers = Vec::new();
     let mut untimely: BTreeMap<RecordHash, usize> = BTreeMap::new();
     for values in by_question(&counting).values() {
-        let verdict = Verdict::of(values);
-        answers.extend(verdict.winner.map(Given::current));
-        for late in &verdict.late {
+        let standing = Standing::of(values);
+        answers.extend(standing.winner.map(Given::current));
+        for late in &standing.late {
             *untimely.entry(late.entry.hash).or_default() += 1;
-            if verdict.winner.is_some_and(|winner| winner.answer.value != late.answer.value) {
+            if standing.winner.is_some_and(|winner| winner.answer.value != late.answer.value) {
                 hold_late(&mut held, late);
             }
         }
     }
     let heard = |entry: &&Entry| untimely.get(&entry.hash).copied().unwrap_or(0) < entry.record.answers.len();
-    let heard: Vec<_> = counting.iter().copied().filter(heard).collect();
+    let heard: Vec<_> = counting.iter().map(|(entry, _)| *entry).filter(heard).collect();
     Merged { response: response(&heard, answers), held }
 }
 
@@ -133,25 +137,26 @@ impl Entry {
 struct Given<'a> {
     entry: &'a Entry,
     answer: &'a Answer,
+    verdict: &'a Verdict,
 }
 
-fn by_question<'a>(entries: &[&'a Entry]) -> BTreeMap<&'a str, Vec<Given<'a>>> {
+fn by_question<'a>(entries: &'a [(&'a Entry, Verdict)]) -> BTreeMap<&'a str, Vec<Given<'a>>> {
     let mut questions: BTreeMap<&str, Vec<Given<'_>>> = BTreeMap::new();
-    for &entry in entries {
+    for (entry, verdict) in entries {
         for answer in &entry.record.answers {
-            questions.entry(&answer.question).or_default().push(Given { entry, answer });
+            questions.entry(&answer.question).or_default().push(Given { entry, answer, verdict });
         }
     }
     questions
 }
 
 /// What becomes of the values of one question.
-struct Verdict<'a> {
+struct Standing<'a> {
     winner: Option<Given<'a>>,
     late: Vec<Given<'a>>,
 }
 
-impl<'a> Verdict<'a> {
+impl<'a> Standing<'a> {
     fn of(values: &[Given<'a>]) -> Self {
         let first_confirmed = values.iter().filter(|given| given.is_confirmed()).map(Given::stamp_us).min();
         let Some(first_us) = first_confirmed else {
@@ -165,7 +170,7 @@ impl<'a> Verdict<'a> {
 
 impl Given<'_> {
     fn is_confirmed(&self) -> bool {
-        self.entry.record.confidence == Confidence::Confirmed as i32
+        self.verdict.confidence == Confidence::Confirmed
     }
 
     fn stamp_us(&self) -> i64 {
@@ -205,8 +210,8 @@ impl Given<'_> {
             locale: record.locale.clone(),
             survey_version: record.survey_version,
             claim: record.claim,
-            confidence: record.confidence,
-            reasons: Vec::new(),
+            confidence: self.verdict.confidence.into(),
+            reasons: self.verdict.reasons.iter().map(|reason| (*reason).to_owned()).collect(),
         }
     }
 }

@@ -5,6 +5,7 @@
 //! - refuses: records that no gateway could have made, by code and detail; what belongs to an erased person, silently;
 //! - bounds: jobs queued for the one writer, readers at once, watchers, bytes of a message and of a page.
 //!
+//! Whether a person gave an answer is told by [`verdict`](crate::verdict), from touches, signals and rulings.
 //! What a response says is computed by [`merge`](merge::merge) from the set of its records, and kept computed in
 //! SQLite (WAL, `synchronous=FULL`) beside them. One writer thread joins waiting batches in one transaction.
 
@@ -75,6 +76,9 @@ pub(crate) enum StoreError {
     /// Nothing is held under this id.
     #[error("no held record has the id `{0}`: list them with ListHeld")]
     UnknownHeld(String),
+    /// Nothing was answered under this id.
+    #[error("no response has the id `{0}`: export and ListResponses show ids")]
+    UnknownResponse(String),
     /// Discarding is for good.
     #[error("the record `{0}` was discarded, which is for good")]
     Discarded(String),
@@ -140,6 +144,11 @@ impl Store {
     /// Releases or discards held records, all or none; returns how many were waiting before.
     pub(crate) async fn decide(&self, ids: Vec<RecordHash>, decision: Decision) -> Result<u32, StoreError> {
         self.0.writer.decide(ids, decision).await
+    }
+
+    /// Rules about who gave the answers of responses, all or none; returns how many were not ruled about so before.
+    pub(crate) async fn rule(&self, ids: Vec<[u8; 16]>, confirmed: bool) -> Result<u32, StoreError> {
+        self.0.writer.rule(ids, confirmed).await
     }
 
     /// Forgets a person.

@@ -31,6 +31,7 @@ pub(crate) fn all_responses(path: &Path) -> Vec<Response> {
             survey: String::new(),
             brand: String::new(),
             interaction: String::new(),
+            provisional: false,
             after,
             limit: 500,
         };

@@ -8,6 +8,7 @@ mod lists;
 mod opt_outs;
 mod summaries;
 mod touches;
+mod verdicts;
 
 use std::{net::SocketAddr, time::Duration};
 

@@ -25,6 +25,7 @@ type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 enum Job {
     Append { records: Vec<Checked>, reply: Reply<()> },
     Decide { ids: Vec<RecordHash>, decision: Decision, reply: Reply<u32> },
+    Rule { ids: Vec<[u8; 16]>, confirmed: bool, reply: Reply<u32> },
     Erase { erasure: Erasure, reply: Reply<Erased> },
     CheckIdentity { fingerprint: String, reply: Reply<()> },
     PutLinks { links: Vec<ShortLink>, bounds: LinkBounds, reply: Reply<()> },
@@ -61,6 +62,10 @@ impl Writer {
 
     pub(super) async fn decide(&self, ids: Vec<RecordHash>, decision: Decision) -> Result<u32, StoreError> {
         self.ask(|reply| Job::Decide { ids, decision, reply }).await
+    }
+
+    pub(super) async fn rule(&self, ids: Vec<[u8; 16]>, confirmed: bool) -> Result<u32, StoreError> {
+        self.ask(|reply| Job::Rule { ids, confirmed, reply }).await
     }
 
     pub(super) async fn erase(&self, erasure: Erasure) -> Result<Erased, StoreError> {
@@ -203,6 +208,9 @@ impl Loop {
             }
             Job::Decide { ids, decision, reply } => {
                 answer(reply, self.ledger.decide(&ids, decision).map_err(refusal));
+            }
+            Job::Rule { ids, confirmed, reply } => {
+                answer(reply, self.ledger.rule(&ids, confirmed).map_err(refusal));
             }
             Job::Erase { erasure, reply } => {
                 answer(reply, self.ledger.erase(&erasure).map_err(refusal));

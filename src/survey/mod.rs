@@ -44,8 +44,20 @@ pub struct Survey {
     pub default_language: Language,
     /// In the order they are asked; at least one.
     pub questions: Vec<Question>,
+    /// What sends an answer on the page of a link in a mail.
+    pub email_confirm: EmailConfirm,
     /// What the thank-you adds, by the segment of the score on [`Survey::first_scored`].
     pub thanks: BTreeMap<Segment, Thanks>,
+}
+
+/// What sends an answer on the page of a link in a mail. Opening the link never does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EmailConfirm {
+    /// A press of a score, where the page's script runs, and the button.
+    #[default]
+    Gesture,
+    /// The button alone.
+    Button,
 }
 
 /// Whose answers are one response.

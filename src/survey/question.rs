@@ -1,7 +1,7 @@
 use super::{Choice, Kind, Texts};
 
 /// Ids that no question may have: fields that pages, forms and signed queries use beside the questions.
-pub const RESERVED_IDS: [&str; 12] = [
+pub const RESERVED_IDS: [&str; 14] = [
     "attempt",
     "change",
     "exp",
@@ -9,7 +9,9 @@ pub const RESERVED_IDS: [&str; 12] = [
     "key",
     "lang",
     "next",
+    "pressed",
     "respondent",
+    "seal",
     "sig",
     "subject",
     "token",

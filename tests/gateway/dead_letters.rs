@@ -109,6 +109,13 @@ impl server::StoreService for Picky {
         not_here()
     }
 
+    async fn decide_responses(
+        &self,
+        _: Request<proto::DecideResponsesRequest>,
+    ) -> Unary<proto::DecideResponsesResponse> {
+        not_here()
+    }
+
     async fn erase(&self, _: Request<proto::EraseRequest>) -> Unary<proto::EraseResponse> {
         not_here()
     }

@@ -39,9 +39,14 @@ pub(crate) struct Browser {
 impl Browser {
     /// Starts a browser.
     pub(crate) async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// Starts a browser with further flags.
+    pub(crate) async fn start_with(further: &[&str]) -> Self {
         let profile = TempDir::new().unwrap();
         let driver = Driver::start();
-        let mut flags: Vec<_> = FLAGS.iter().map(|flag| (*flag).to_owned()).collect();
+        let mut flags: Vec<_> = FLAGS.iter().chain(further).map(|flag| (*flag).to_owned()).collect();
         flags.push(format!("--user-data-dir={}", profile.path().display()));
         let wanted = json!({ "goog:chromeOptions": { "args": flags } });
         let client = ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new())

@@ -365,6 +365,7 @@ fn survey(id: &str, questions: Vec<Question>) -> Survey {
         one_response_per: Rule::Interaction,
         edit_window: Duration::from_secs(86_400),
         default_language: Language::parse("en").unwrap(),
+        email_confirm: Default::default(),
         thanks: [].into(),
         questions,
     }

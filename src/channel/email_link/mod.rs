@@ -23,7 +23,7 @@ use crate::{
     intake::{Proof, Submission},
     outcome::{Reason, Receipt, Refusal},
     proto::store::v1::Touched,
-    survey::Channel,
+    survey::{Channel, EmailConfirm},
 };
 
 /// A link that was opened: what it asks, and the score that it preselects.
@@ -72,7 +72,10 @@ pub(crate) async fn post(
         Err(refusal) => Err(refusal.clone()),
     };
     let submission = match (&read, &fields) {
-        (Ok(opened), Ok(fields)) => Ok(opened.submission(fields)),
+        (Ok(opened), Ok(fields)) => {
+            let signals = page::signals::sent(context, visit, fields, opened.invitation.link());
+            Ok(Submission { signals: Some(signals), ..opened.submission(fields) })
+        }
         (Err(refusal), _) | (_, Err(refusal)) => Err(refusal.clone()),
     };
     let outcome = submit(submission).await;
@@ -162,6 +165,8 @@ impl OpenedLink {
         if needs_key {
             sheet.carry_key(page::form_key(fields));
         }
+        sheet.carry_evidence(context, fields);
+        sheet.sends_presses = self.invitation.survey.email_confirm == EmailConfirm::Gesture;
         sheet
     }
 }

@@ -46,6 +46,7 @@ pub(super) fn survey(id: &str, questions: Vec<Question>) -> Survey {
         one_response_per: Rule::Interaction,
         edit_window: Duration::from_secs(14 * 86_400),
         default_language: language("en"),
+        email_confirm: Default::default(),
         thanks: [].into(),
         questions,
     }

@@ -30,6 +30,7 @@ struct Page<'a> {
     hidden: &'a [(String, String)],
     questions: Vec<Asked>,
     honeypot: bool,
+    sends_presses: bool,
     drawn: Drawn,
     text_chars: usize,
 }
@@ -91,6 +92,7 @@ pub(crate) fn page(sheet: &Sheet, asking: &Asking<'_>) -> Reply {
         hidden: &sheet.hidden,
         questions,
         honeypot: sheet.honeypot,
+        sends_presses: sheet.sends_presses,
         drawn: Drawn::of(survey.questions.iter().map(|question| question.kind)),
         text_chars: sheet.text_chars,
         frame,

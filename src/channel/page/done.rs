@@ -42,10 +42,11 @@ struct Shown {
     stars: Vec<bool>,
 }
 
-/// Thanks for an answer, whatever became of it.
-pub(crate) fn thank(sheet: &Sheet, receipt: &Receipt) -> Reply {
+/// Thanks for an answer, whatever became of it. `again`: the page has sent one before, so that this one is no news.
+pub(crate) fn thank(sheet: &Sheet, receipt: &Receipt, again: bool) -> Reply {
     let words = sheet.words();
     let (title, text) = match receipt.outcome {
+        Outcome::Duplicate | Outcome::Revised if again => (words.thanks_title, words.thanks_text),
         Outcome::Duplicate => (words.again_title, words.again_text),
         Outcome::Revised => (words.thanks_title, words.changed_text),
         Outcome::Quarantined => (words.thanks_title, words.held_text),

@@ -177,6 +177,14 @@ impl Invitation {
         })
     }
 
+    /// Names the link; empty where there is none.
+    pub(crate) fn link(&self) -> &str {
+        match &self.proof {
+            Proof::Link { invitation, .. } => invitation,
+            _ => "",
+        }
+    }
+
     /// Whether the link is past its expiry.
     pub(crate) fn expire(&mut self, expires: Option<Timestamp>, now: Timestamp) {
         self.expired = expires.is_some_and(|expires| expires <= now);

@@ -14,6 +14,7 @@ mod language;
 mod note;
 mod place;
 mod reply;
+mod seal;
 mod sheet;
 pub(crate) mod signals;
 mod wait;

@@ -52,7 +52,7 @@ impl Framing {
         let image = logo.and_then(origin_of).map(|origin| format!(" {origin}")).unwrap_or_default();
         format!(
             "default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; img-src 'self' data:{image}; \
-             form-action 'self'{next}; base-uri 'none'; frame-ancestors {ancestors}"
+             connect-src 'self'; form-action 'self'{next}; base-uri 'none'; frame-ancestors {ancestors}"
         )
     }
 }

@@ -6,7 +6,7 @@ use crate::{
     catalog::{Brand, Catalog, Colours, IdentityKey, LinkKey, LinkKeys, Origin, Secret},
     channel::page::Context,
     clock::Timestamp,
-    survey::{AskWhen, Channel, Choice, Kind, Language, Question, Rule, Survey, Texts},
+    survey::{AskWhen, Channel, Choice, EmailConfirm, Kind, Language, Question, Rule, Survey, Texts},
 };
 
 pub(crate) fn language(tag: &str) -> Language {
@@ -40,6 +40,7 @@ fn survey(id: &str, one_response_per: Rule, questions: Vec<Question>) -> Survey 
         one_response_per,
         edit_window: Duration::from_secs(14 * 86_400),
         default_language: language("en"),
+        email_confirm: EmailConfirm::Gesture,
         thanks: [].into(),
         questions,
     }

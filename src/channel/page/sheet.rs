@@ -7,7 +7,9 @@ use super::{
     ask::{self, Asking},
     done,
     frame::Frame,
-    language, note, wait,
+    language, note,
+    seal::{self, Seal},
+    signals, wait,
 };
 use crate::{
     channel::Reply,
@@ -41,6 +43,8 @@ pub(crate) struct Sheet {
     /// Where the person opts out, relative to the page, and whether they have.
     pub(crate) opt_out: Option<(String, bool)>,
     pub(crate) honeypot: bool,
+    /// A score that is pressed is sent at once.
+    pub(crate) sends_presses: bool,
     pub(crate) text_chars: usize,
 }
 
@@ -80,6 +84,7 @@ impl Sheet {
             framing: Framing::default(),
             opt_out: None,
             honeypot: false,
+            sends_presses: false,
             text_chars: context.text_chars,
             invitation,
             language,
@@ -91,6 +96,15 @@ impl Sheet {
     pub(crate) fn carry_key(&mut self, key: SubmissionKey) {
         self.back.push(("key".to_owned(), key.text.clone()));
         self.hidden.push(("key".to_owned(), key.text));
+    }
+
+    /// Gives the page a seal of when it was served, and a place for what is pressed on it. A form that comes back with
+    /// something wrong in it keeps the seal of the page that was read.
+    pub(crate) fn carry_evidence(&mut self, context: &Context<'_>, fields: &Fields) {
+        let link = self.invitation.link();
+        let seal = Seal::open(fields, context, link).unwrap_or_else(|| Seal::now(context));
+        self.hidden.push((seal::FIELD.to_owned(), seal.text(context, link)));
+        self.hidden.push((signals::PRESSED.to_owned(), String::new()));
     }
 
     /// The survey page. `selected` holds values by question id.
@@ -106,7 +120,7 @@ impl Sheet {
     /// What became of a filled form. A refusal that the person can do something about shows the form as it was filled.
     pub(crate) fn answer(&self, fields: &Fields, outcome: &Result<Receipt, Refusal>) -> Reply {
         match outcome {
-            Ok(receipt) => done::thank(self, receipt),
+            Ok(receipt) => done::thank(self, receipt, signals::is_again(fields)),
             Err(refusal) if refusal.reason.outcome() == Outcome::Limited => wait::page(self, fields, refusal),
             Err(refusal) if refusal.reason.status() == StatusCode::UNPROCESSABLE_ENTITY => {
                 let status = refusal.reason.status();

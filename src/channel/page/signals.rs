@@ -4,7 +4,13 @@
 
 use http::{HeaderMap, HeaderName, header};
 
-use crate::proto::store::v1::{Navigation, Signals};
+use super::{Context, Fields, Visit, seal::Seal};
+use crate::proto::store::v1::{Navigation, Press, Signals};
+
+/// The field in which the page's script tells what was pressed; empty where it did not run.
+pub(crate) const PRESSED: &str = "pressed";
+/// The word in it that says that the page has sent an answer before.
+const AGAIN: &str = "again";
 
 /// Browsers and their proxies say so when they fetch ahead: `prefetch`, `prefetch;prerender` (Chromium), `prefetch` (old
 /// Chrome and Firefox), `preview` (old Safari).
@@ -28,6 +34,35 @@ pub(crate) fn seen(headers: &HeaderMap) -> Signals {
         navigation: navigation(headers).into(),
         ..Signals::default()
     }
+}
+
+/// What a page saw of who sent its form.
+pub(crate) fn sent(context: &Context<'_>, visit: &Visit<'_>, fields: &Fields, link: &str) -> Signals {
+    let page = Seal::open(fields, context, link);
+    let mut signals = seen(visit.headers);
+    signals.page_ms = page.map(|seal| {
+        let open = context.now.since(seal.served);
+        u32::try_from(open.as_millis()).unwrap_or(u32::MAX)
+    });
+    let mut press = if page.is_some() { Press::NoScript } else { Press::Unspecified };
+    for word in fields.last(PRESSED).unwrap_or("").split(' ') {
+        match word {
+            "none" => press = Press::None,
+            "pointer" => press = Press::Pointer,
+            "keyboard" => press = Press::Keyboard,
+            "assisted" => press = Press::Assisted,
+            "untrusted" => signals.untrusted = true,
+            "driven" => signals.driven = true,
+            _ => {}
+        }
+    }
+    signals.press = press.into();
+    signals
+}
+
+/// Whether the page that was sent had sent an answer before.
+pub(crate) fn is_again(fields: &Fields) -> bool {
+    fields.last(PRESSED).unwrap_or("").split(' ').any(|word| word == AGAIN)
 }
 
 /// How the browser came to send it (W3C Fetch Metadata). Only Chromium is known to say always whether a person did

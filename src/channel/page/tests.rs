@@ -146,6 +146,8 @@ fn steady(seen: &Seen) -> String {
     let body = token.map_or(body.to_owned(), |token| body.replace(token, "TOKEN"));
     let key = body.split("name=\"key\" value=\"").nth(1).and_then(|rest| rest.split('"').next());
     let body = key.map_or(body.clone(), |key| body.replace(key, "KEY"));
+    let seal = body.split("name=\"seal\" value=\"").nth(1).and_then(|rest| rest.split('"').next());
+    let body = seal.map_or(body.clone(), |seal| body.replace(seal, "SEAL"));
     format!("{}\n{head}<style>…{rules}</style>{body}", seen.status)
 }
 

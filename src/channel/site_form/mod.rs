@@ -60,7 +60,12 @@ pub(crate) async fn post(
         Err(refusal) => Err(refusal.clone()),
     };
     let submission = match (&form, &fields) {
-        (Ok(form), Ok(fields)) => Ok(form.submission(fields)),
+        (Ok(form), Ok(fields)) => {
+            let signals = page::signals::sent(context, visit, fields, form.invitation.link());
+            // A form of another site was served by nobody we know.
+            let signals = signals.page_ms.is_some().then_some(signals);
+            Ok(Submission { signals, ..form.submission(fields) })
+        }
         (Err(refusal), _) | (_, Err(refusal)) => Err(refusal.clone()),
     };
     let outcome = submit(submission).await;
@@ -126,6 +131,7 @@ impl Form {
             }
         }
         sheet.carry_key(page::form_key(fields));
+        sheet.carry_evidence(context, fields);
         sheet.framing = Framing::of_sites(
             &self.invitation.brand,
             self.next.as_ref().and_then(|next| page::origin_of(next.as_str())),

@@ -1,7 +1,7 @@
 //! A held answer as a row, a line of JSON, or a page of it.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io::{self, Write},
 };
 
@@ -10,7 +10,9 @@ use serde::Serialize;
 use crate::{
     clock::Timestamp,
     command::cell,
-    proto::store::v1::{Answer, Held, Record, answer::Value},
+    proto::store::v1::{
+        Answer, Confidence, CurrentAnswer, Held, Record, Response, answer::Value, current_answer::Content,
+    },
     store::words,
 };
 
@@ -18,8 +20,44 @@ use crate::{
 const VALUE_CHARS: usize = 24;
 
 pub(super) fn table(held: &[Held], with_head: bool, out: &mut impl Write) -> io::Result<()> {
-    let head = ["id", "received", "brand", "survey", "reason", "values"].map(str::to_owned);
-    let rows: Vec<_> = with_head.then_some(head).into_iter().chain(held.iter().map(row)).collect();
+    rows(["id", "received", "brand", "survey", "reason", "values"], held.iter().map(row), with_head, out)
+}
+
+/// Responses with answers that a machine may have given; of each those alone.
+pub(super) fn provisional(responses: &[Response], with_head: bool, out: &mut impl Write) -> io::Result<()> {
+    let head = ["id", "answered", "brand", "survey", "reasons", "values"];
+    rows(head, responses.iter().map(provisional_row), with_head, out)
+}
+
+fn provisional_row(response: &Response) -> [String; 6] {
+    let doubtful = response.answers.iter().filter(|answer| answer.confidence() == Confidence::Provisional);
+    let reasons: BTreeSet<_> =
+        doubtful.clone().flat_map(|answer| &answer.reasons).map(String::as_str).collect();
+    let value = |answer: &CurrentAnswer| match &answer.content {
+        Some(Content::Value(score)) => score.to_string(),
+        Some(Content::Text(text) | Content::Choice(text)) => shortened(text),
+        None => String::new(),
+    };
+    let values: Vec<_> = doubtful.map(|answer| format!("{}={}", answer.question, value(answer))).collect();
+    let at = response.first_answered_at.as_ref().map(Timestamp::from_proto);
+    [
+        response.id.clone(),
+        at.map(|at| at.to_string()).unwrap_or_default(),
+        cell::for_terminal(&response.brand).into_owned(),
+        cell::for_terminal(&response.survey).into_owned(),
+        reasons.into_iter().collect::<Vec<_>>().join(","),
+        cell::for_terminal(&values.join(" ")).into_owned(),
+    ]
+}
+
+fn rows(
+    head: [&str; 6],
+    rows: impl Iterator<Item = [String; 6]>,
+    with_head: bool,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let head = head.map(str::to_owned);
+    let rows: Vec<_> = with_head.then_some(head).into_iter().chain(rows).collect();
     let width = |place: usize| {
         rows.iter().filter_map(|row| row.get(place)).map(|cell| cell.chars().count()).max().unwrap_or(0)
     };
@@ -53,9 +91,13 @@ fn short(answer: &Answer) -> String {
         Some(Value::Choice(choice)) => choice,
         Some(Value::Text(text)) => text,
     };
+    shortened(text)
+}
+
+fn shortened(text: &str) -> String {
     match text.char_indices().nth(VALUE_CHARS).and_then(|(end, _)| text.get(..end)) {
         Some(start) => format!("{start}…"),
-        None => text.clone(),
+        None => text.to_owned(),
     }
 }
 

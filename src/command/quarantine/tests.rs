@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::{
-    proto::store::v1::{Answer, Kind, Record, answer::Value},
-    store::tests::{Running, nps, record_of},
+    proto::store::v1::{Answer, Kind, Record, Signals, answer::Value},
+    store::tests::{Running, id_of, nps, record_of},
 };
 
 async fn store() -> Running {
@@ -80,4 +80,31 @@ async fn an_unknown_id_is_refused_with_what_to_do() {
         let error = printed(&store, action).await.unwrap_err().to_string();
         assert!(error.contains("list them"), "{error}");
     }
+}
+
+#[tokio::test]
+async fn provisional_answers_are_listed_confirmed_and_doubted_by_the_ids_of_their_responses() {
+    let mut store = store().await;
+    let driven = Signals { driven: true, page_ms: Some(9_000), ..Signals::default() };
+    store.append(vec![Record { signals: Some(driven), ..record_of(3) }, record_of(4)]).await;
+    let ids = |response: u8| IdArgs { ids: vec![id_of(response)], store: StoreArgs::default() };
+    let shown = async || printed(&store, list(None, State::Provisional, Format::Table)).await.unwrap();
+    let table = shown().await;
+    assert!(
+        table.contains(&id_of(3)) && table.contains("driven") && table.contains("recommend=9"),
+        "{table}"
+    );
+    assert_eq!(table.lines().count(), 2, "{table}");
+    assert_eq!(printed(&store, Action::Confirm(ids(3))).await.unwrap(), "Confirmed 1.\n");
+    assert_eq!(printed(&store, Action::Confirm(ids(3))).await.unwrap(), "Confirmed 1; 0 of them anew.\n");
+    assert_eq!(shown().await, "Nothing is provisional.\n");
+    assert_eq!(printed(&store, Action::Doubt(ids(4))).await.unwrap(), "Doubted 1.\n");
+    let line = printed(&store, list(None, State::Provisional, Format::Ndjson)).await.unwrap();
+    let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(
+        (line["id"].as_str(), &line["answers"][0]["reasons"]),
+        (Some(id_of(4).as_str()), &["operator"][..].into())
+    );
+    let unknown = printed(&store, Action::Doubt(ids(99))).await.unwrap_err().to_string();
+    assert!(unknown.contains(&id_of(99)), "{unknown}");
 }

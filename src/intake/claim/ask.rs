@@ -27,6 +27,19 @@ pub struct Ask<'a> {
     pub confidence: Confidence,
     /// A double is spooled again until its claim was written so often; from then on it may be dropped.
     pub spooled_again: u8,
+    /// What came with it may say that a person gave what a machine gave before: a double is not dropped before its claim
+    /// was written [`Ask::EVIDENCE_AGAIN`] times, however soon it comes.
+    pub is_evidence: bool,
+}
+
+impl Ask<'_> {
+    /// How often what comes with evidence is spooled again: a link takes so many only from who floods it.
+    pub const EVIDENCE_AGAIN: u8 = u8::MAX;
+
+    /// How often this one is.
+    pub(super) const fn times_spooled(&self) -> u8 {
+        if self.is_evidence { Self::EVIDENCE_AGAIN } else { self.spooled_again }
+    }
 }
 
 /// The answers of one submission; most have one or two.

@@ -99,7 +99,8 @@ impl Embedded {
         };
         // Memory has no failovers: what is read is the newest.
         let certainty = Certainty { on_disk: is_settled(runs, claim.run, claim.ticket), newest: true };
-        let is_pressed_twice = claim.run != RunId::SPOOLED
+        let is_pressed_twice = !ask.is_evidence
+            && claim.run != RunId::SPOOLED
             && secs(ask.now).saturating_sub(claim.written_secs) < PRESSED_TWICE_SECS;
         let spooled_again = if is_pressed_twice { 0 } else { ask.spooled_again };
         let judged = judge(&claim, &Ask { spooled_again, ..*ask }, certainty, ticket);

@@ -48,7 +48,7 @@ impl News {
 /// Judges a submission.
 pub(super) fn judge(claim: &Claim, ask: &Ask<'_>, certainty: Certainty, ticket: &Ticket) -> Judged {
     let Certainty { on_disk, newest } = certainty;
-    let settled = on_disk && newest && claim.revisions >= ask.spooled_again;
+    let settled = on_disk && newest && claim.revisions >= ask.times_spooled();
     let stamp = ask.stamp.max(Timestamp::from_micros(claim.last.as_micros().saturating_add(1)));
     let news: Vec<_> = ask.answers.iter().map(|answer| claim.news(answer, ask, stamp)).collect();
     let verdict = match news.iter().any(|news| matches!(news, News::Changed | News::Late)) {

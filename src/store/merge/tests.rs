@@ -7,11 +7,11 @@ use proptest::{prelude::*, sample::Index};
 use super::*;
 use crate::{
     clock::Clock,
-    proto::store::v1::{Channel, Held, watch_response::Change},
+    proto::store::v1::{Channel, Held, Press, Signals, watch_response::Change},
     store::{
         record::{self, Checked},
         sqlite::{self, HeldFilter, Ledger},
-        tests::{nps, record},
+        tests::{nps, record, touch},
     },
 };
 
@@ -30,7 +30,7 @@ fn entry(record: Record) -> Entry {
 }
 
 fn merged(records: impl IntoIterator<Item = Record>) -> Merged {
-    merge(&records.into_iter().map(entry).collect::<Vec<_>>())
+    merge(&records.into_iter().map(entry).collect::<Vec<_>>(), None)
 }
 
 /// The current scores, by question.
@@ -105,22 +105,22 @@ fn a_provisional_value_does_not_close_the_window() {
 fn a_held_record_says_nothing_until_it_is_released_and_never_once_discarded() {
     let held = entry(Record { hold: "suspicious".into(), ..given(1, 1) });
     let mut set = vec![entry(given(0, 9)), held];
-    assert_eq!(scores(&merge(&set)), recommend(9));
-    assert_eq!(waiting(&merge(&set)), [("suspicious".to_owned(), vec!["recommend".to_owned()])]);
+    assert_eq!(scores(&merge(&set, None)), recommend(9));
+    assert_eq!(waiting(&merge(&set, None)), [("suspicious".to_owned(), vec!["recommend".to_owned()])]);
     set[1].decision = Decision::Released;
-    assert_eq!(scores(&merge(&set)), recommend(1));
-    assert_eq!(waiting(&merge(&set)), []);
+    assert_eq!(scores(&merge(&set, None)), recommend(1));
+    assert_eq!(waiting(&merge(&set, None)), []);
     set[1].decision = Decision::Discarded;
-    assert_eq!(scores(&merge(&set)), recommend(9));
+    assert_eq!(scores(&merge(&set, None)), recommend(9));
     set[0].decision = Decision::Discarded;
-    assert_eq!(merge(&set).response, None);
+    assert_eq!(merge(&set, None).response, None);
 }
 
 #[test]
 fn a_released_late_value_counts_as_if_it_were_timely() {
     let mut set = vec![entry(given(0, 9)), entry(given(30, 3)), entry(given(31, 4))];
     set[1].decision = Decision::Released;
-    let merged = merge(&set);
+    let merged = merge(&set, None);
     assert_eq!(scores(&merged), recommend(3));
     assert_eq!(waiting(&merged), [("late".to_owned(), vec!["recommend".to_owned()])]);
 }
@@ -151,6 +151,44 @@ fn the_fields_are_those_of_the_earliest_record_and_the_newest_attribute_wins() {
     assert_eq!(response.first_answered_at, Some(Timestamp::from_micros(START_US).to_proto()));
 }
 
+fn answered(day: i64, score: i32, page_ms: u32) -> Record {
+    let signals = Signals { page_ms: Some(page_ms), press: Press::Pointer.into(), ..Signals::default() };
+    Record { signals: Some(signals), ..given(day, score) }
+}
+
+fn judged(merged: &Merged) -> Vec<(i32, Vec<String>)> {
+    let answers = merged.response.iter().flat_map(|response| response.answers.clone());
+    answers.map(|answer| (answer.confidence, answer.reasons)).collect()
+}
+
+const CONFIRMED: (i32, Vec<String>) = (Confidence::Confirmed as i32, Vec::new());
+
+/// The scanner's click locks nothing, late though the person comes.
+#[test]
+fn the_persons_own_answer_replaces_what_a_machine_gave_before() {
+    let scanner = answered(0, 10, 40);
+    let alone = merged([scanner.clone()]);
+    assert_eq!(judged(&alone), [(Confidence::Provisional as i32, vec!["too_fast".to_owned()])]);
+    let both = merged([scanner, answered(30, 2, 5_000)]);
+    assert_eq!((scores(&both), judged(&both)), (recommend(2), vec![CONFIRMED]));
+    assert_eq!(waiting(&both), []);
+}
+
+#[test]
+fn the_same_score_from_the_person_confirms_what_a_machine_gave() {
+    let both = merged([answered(0, 9, 40), answered(1, 9, 5_000)]);
+    assert_eq!((scores(&both), judged(&both)), (recommend(9), vec![CONFIRMED]));
+}
+
+#[test]
+fn evidence_that_comes_later_changes_the_verdict() {
+    let answer = answered(0, 9, 5_000);
+    assert_eq!(judged(&merged([answer.clone()])), [CONFIRMED]);
+    let touches = (0..11).map(|score| Record { received_us: START_US + 1, ..touch(7, score) });
+    let swept = merged(touches.chain([answer]));
+    assert_eq!(judged(&swept), [(Confidence::Provisional as i32, vec!["swept".to_owned()])]);
+}
+
 prop_compose! {
     fn any_record()(
         day in prop_oneof![0_i64..4, 10_i64..20],
@@ -161,9 +199,15 @@ prop_compose! {
         attribute in prop::option::of(("[xy]", "[pq]")),
         channel in 1_i32..3,
         received in 0_i64..2,
+        touched in prop::option::weighted(0.4, 0_i32..6),
+        page_ms in prop::option::of(0_u32..3_000),
     ) -> Record {
+        if let Some(score) = touched {
+            return Record { received_us: START_US + received, ..touch(7, score) };
+        }
         let confidence = if provisional { Confidence::Provisional } else { Confidence::Confirmed };
         Record {
+            signals: page_ms.map(|page_ms| Signals { page_ms: Some(page_ms), ..Signals::default() }),
             answers: scores.into_iter().map(|(question, score)| nps(&question, score)).collect(),
             edit_window_us: window_days * DAY_US,
             confidence: confidence as i32,
@@ -210,7 +254,7 @@ fn without_updated_at(response: Option<Response>) -> Option<Response> {
 }
 
 fn open(dir: &tempfile::TempDir) -> Ledger {
-    let clock = Clock::manual(Timestamp::from_micros(START_US));
+    let clock = Clock::manual(Timestamp::from_micros(START_US + 1_000_000_000));
     Ledger::open(&dir.path().join("store.sqlite"), clock, "").unwrap()
 }
 
@@ -233,6 +277,8 @@ proptest! {
         decide_after in any::<Index>(),
         decided in any::<Index>(),
         release in any::<bool>(),
+        rule_after in any::<Index>(),
+        confirm in prop::option::of(any::<bool>()),
     ) {
         let dir = tempfile::tempdir().unwrap();
         let mut ledger = open(&dir);
@@ -243,6 +289,8 @@ proptest! {
             .map(|batch| batch.iter().map(|record| record::check(record.clone()).unwrap()).collect())
             .collect();
         let decide_after = decide_after.index(batches.len());
+        let rule_after = rule_after.index(batches.len());
+        let mut ruling = None;
         for (place, batch) in batches.into_iter().enumerate() {
             ledger.append(vec![batch]).unwrap();
             let (_, held) = stored(&ledger);
@@ -251,8 +299,13 @@ proptest! {
                 prop_assert_eq!(ledger.decide(&[id], decision).unwrap(), 1);
                 set.iter_mut().filter(|entry| entry.hash == id).for_each(|entry| entry.decision = decision);
             }
+            if let Some(confirmed) = confirm.filter(|_| place == rule_after && stored(&ledger).0.is_some()) {
+                prop_assert_eq!(ledger.rule(&[[7; 16]], confirmed).unwrap(), 1);
+                // All that there is was received by then.
+                ruling = Some(Ruling { confirmed, until_us: START_US + 1_000_000_000 });
+            }
         }
-        let expected = merge(&set);
+        let expected = merge(&set, ruling);
         let (response, held) = stored(&ledger);
         prop_assert_eq!(without_updated_at(response), expected.response);
         let expected_held: BTreeMap<_, _> = expected

@@ -3,7 +3,7 @@
 use rusqlite::Transaction;
 
 use super::{
-    State, append, links, respond,
+    State, append, links, respond, rule,
     tombstones::{Name, Tombstone},
 };
 use crate::store::merge::Entry;
@@ -109,7 +109,10 @@ fn erase_response(
     }
     match (gone.is_empty(), kept.is_empty()) {
         (true, _) => {}
-        (false, true) => respond::remove(tx, state, id)?,
+        (false, true) => {
+            rule::forget(tx, id)?;
+            respond::remove(tx, state, id)?;
+        }
         (false, false) => respond::again(tx, state, id, &kept)?,
     }
     Ok(Erased { responses: u64::from(!gone.is_empty()), records: gone.len() as u64 })

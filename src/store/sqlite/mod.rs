@@ -9,6 +9,7 @@ mod open;
 mod opt_outs;
 mod read;
 mod respond;
+mod rule;
 mod tombstones;
 
 pub(crate) use self::open::OpenError;
@@ -50,6 +51,7 @@ struct State {
     /// No tombstone refuses what was received at or after this.
     latest_tombstone_us: i64,
     any_gone: bool,
+    any_ruling: bool,
     /// None: nobody has counted them since some went.
     links: Option<u64>,
 }
@@ -72,6 +74,7 @@ impl Ledger {
             last_changed: open::last_changed(&connection)?,
             latest_tombstone_us: open::latest_tombstone(&connection)?,
             any_gone: open::any_gone(&connection)?,
+            any_ruling: rule::any(&connection)?,
             links: None,
         };
         let beside = tombstones::path_beside(path);
@@ -133,6 +136,14 @@ impl Ledger {
         let waiting = decide::decide(&tx, &mut self.state, ids, decision)?;
         tx.commit()?;
         Ok(waiting)
+    }
+
+    /// Rules about who gave the answers of responses, all or none; returns how many were not ruled about so before.
+    pub(crate) fn rule(&mut self, ids: &[[u8; 16]], confirmed: bool) -> Result<u32, LedgerError> {
+        let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let new = rule::rule(&tx, &mut self.state, ids, confirmed)?;
+        tx.commit()?;
+        Ok(new)
     }
 
     /// Forgets a person.

@@ -29,6 +29,8 @@ pub(crate) struct ListFilter {
     pub(crate) survey: String,
     pub(crate) brand: String,
     pub(crate) interaction: String,
+    /// Only with a provisional answer.
+    pub(crate) provisional: bool,
     /// Only changed after this.
     pub(crate) after: i64,
     pub(crate) limit: usize,
@@ -57,23 +59,36 @@ pub(crate) fn responses(
     tx: &Transaction<'_>,
     filter: &ListFilter,
 ) -> rusqlite::Result<Page<(i64, Response)>> {
-    // Two statements, so that each has the plan of its index.
-    let sql = match filter.interaction.as_str() {
-        "" => {
+    // Statements of their own, so that each has the plan of its index.
+    let sql = match (filter.interaction.as_str(), filter.provisional) {
+        ("", true) => {
             "SELECT changed, body FROM responses
-             WHERE changed > ?1 AND ?4 = '' AND (?2 = '' OR survey = ?2) AND (?3 = '' OR brand = ?3)
+             WHERE provisional = 1 AND changed > ?1 AND ?4 = '' AND (?2 = '' OR survey = ?2)
+               AND (?3 = '' OR brand = ?3) AND ?6
+             ORDER BY changed LIMIT ?5"
+        }
+        ("", false) => {
+            "SELECT changed, body FROM responses
+             WHERE changed > ?1 AND ?4 = '' AND (?2 = '' OR survey = ?2) AND (?3 = '' OR brand = ?3) AND NOT ?6
              ORDER BY changed LIMIT ?5"
         }
         _ => {
             "SELECT changed, body FROM responses
              WHERE interaction = ?4 AND interaction <> '' AND changed > ?1
-               AND (?2 = '' OR survey = ?2) AND (?3 = '' OR brand = ?3)
+               AND (?2 = '' OR survey = ?2) AND (?3 = '' OR brand = ?3) AND (NOT ?6 OR provisional = 1)
              ORDER BY changed LIMIT ?5"
         }
     };
     let mut query = tx.prepare_cached(sql)?;
     let rows = query.query_map(
-        (filter.after, &filter.survey, &filter.brand, &filter.interaction, one_more(filter.limit)),
+        (
+            filter.after,
+            &filter.survey,
+            &filter.brand,
+            &filter.interaction,
+            one_more(filter.limit),
+            filter.provisional,
+        ),
         response,
     )?;
     fill(rows, filter.limit, |(_, response)| response.encoded_len())

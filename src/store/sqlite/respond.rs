@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use prost::Message as _;
 use rusqlite::{OptionalExtension as _, Transaction};
 
-use super::State;
+use super::{State, rule};
 use crate::{
-    proto::store::v1::{HeldState, Response},
+    proto::store::v1::{Confidence, HeldState, Response},
     store::{
         RecordHash,
         merge::{Entry, Hold, merge},
@@ -21,7 +21,7 @@ pub(super) fn first(
     id: [u8; 16],
     entries: &[Entry],
 ) -> rusqlite::Result<()> {
-    let merged = merge(entries);
+    let merged = merge(entries, None);
     if let Some(response) = &merged.response {
         insert(tx, state, id, response)?;
     }
@@ -38,7 +38,8 @@ pub(super) fn again(
     id: [u8; 16],
     entries: &[Entry],
 ) -> rusqlite::Result<()> {
-    let merged = merge(entries);
+    let ruling = if state.any_ruling { rule::of(tx, id)? } else { None };
+    let merged = merge(entries, ruling);
     update(tx, state, id, merged.response.as_ref())?;
     update_held(tx, state, id, entries, &merged.held)
 }
@@ -74,13 +75,14 @@ fn insert(
     if state.any_gone {
         tx.prepare_cached("DELETE FROM gone WHERE response_id = ?1")?.execute([id])?;
     }
-    tx.prepare_cached("INSERT INTO responses VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?.execute((
+    tx.prepare_cached("INSERT INTO responses VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?.execute((
         state.next_change(),
         id,
         &response.survey,
         &response.brand,
         &response.interaction,
         response.encode_to_vec(),
+        response.answers.iter().any(|answer| answer.confidence() == Confidence::Provisional),
     ))?;
     Ok(())
 }

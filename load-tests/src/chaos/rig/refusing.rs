@@ -192,6 +192,13 @@ impl StoreService for Front {
         only_appends()
     }
 
+    async fn decide_responses(
+        &self,
+        _: Request<proto::DecideResponsesRequest>,
+    ) -> Unary<proto::DecideResponsesResponse> {
+        only_appends()
+    }
+
     async fn erase(&self, _: Request<proto::EraseRequest>) -> Unary<proto::EraseResponse> {
         only_appends()
     }

@@ -61,6 +61,7 @@ fn nps() -> Survey {
         one_response_per: Rule::Interaction,
         edit_window: Duration::from_secs(86_400),
         default_language: language("en"),
+        email_confirm: Default::default(),
         thanks: [].into(),
         questions: vec![
             Question {

@@ -41,6 +41,7 @@ async fn claim(claims: &Claims, clock: &Clock, score: i32) -> Claimed {
         answers: &answers,
         confidence,
         spooled_again: 32,
+        is_evidence: false,
     };
     let ticket = claims.ticket();
     let claimed = claims.claim(&ask, &ticket, Instant::now()).await;
@@ -76,8 +77,16 @@ async fn answer(
 ) -> Claimed {
     let answers = [ClaimedAnswer::new("q", &Value::Score(score))];
     let now = clock.now();
-    let ask =
-        Ask { id, now, stamp: now, edit_window: WINDOW, answers: &answers, confidence, spooled_again: 0 };
+    let ask = Ask {
+        id,
+        now,
+        stamp: now,
+        edit_window: WINDOW,
+        answers: &answers,
+        confidence,
+        spooled_again: 0,
+        is_evidence: false,
+    };
     let ticket = claims.ticket();
     let claimed = claims.claim(&ask, &ticket, Instant::now()).await;
     ticket.settle();
@@ -133,6 +142,7 @@ async fn a_claim_whose_record_was_lost_never_drops_a_double() {
         answers: &answers,
         confidence: Confidence::Confirmed,
         spooled_again: 0,
+        is_evidence: false,
     };
     {
         let lost = claims.ticket();

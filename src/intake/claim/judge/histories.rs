@@ -106,6 +106,7 @@ impl World {
             answers: &answers,
             confidence: Confidence::Confirmed,
             spooled_again: 0,
+            is_evidence: false,
         };
         let ticket = self.gateways[gateway].ticket();
         let (verdict, stamp) = self.claim(&ask, &ticket, numbers_known);

@@ -42,6 +42,7 @@ impl Response {
             answers: &answers,
             confidence: Confidence::Confirmed,
             spooled_again: self.spooled_again,
+            is_evidence: false,
         };
         let ticket = self.runs.ticket();
         let Some(claim) = &self.claim else {

@@ -92,6 +92,7 @@ impl Gateway {
             answers: &answers,
             confidence: Confidence::Confirmed,
             spooled_again: 0,
+            is_evidence: false,
         };
         let ticket = self.claims.ticket();
         (self.claims.claim(&ask, &ticket, Instant::now() + self.claims.patience()).await, ticket)
