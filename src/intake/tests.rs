@@ -14,7 +14,7 @@ use crate::{
     intake::claim::server::{Server, wait},
     intake::event::Noted,
     outcome::OutcomeCounts,
-    proto::store::v1::{Press, Signals, Touched, record::Event},
+    proto::store::v1::{OptedOut, Press, Signals, Touched, record::Event},
 };
 
 struct Running {
@@ -227,6 +227,51 @@ async fn a_double_that_came_through_a_page_is_spooled_again_however_soon_it_come
     }
     assert_eq!(running.counts().duplicate, 1);
     assert_eq!(running.intake.ledger().view().respooled, 1);
+    assert_eq!(running.settled().await.len(), 2);
+}
+
+#[tokio::test]
+async fn an_opt_out_is_on_disk_when_it_is_answered_and_says_who_and_nothing_else() {
+    let running = Running::start();
+    let Submission { proof, .. } = link("t-1");
+    let order = OptingOut {
+        channel: Channel::Email,
+        brand: "acme".into(),
+        survey: "support-nps".into(),
+        person: running.intake.identity_key.respondent("ref", "crm-1"),
+        proof,
+        withdrawn: false,
+    };
+    running.intake.opt_out(order.clone()).await.unwrap();
+    running.intake.opt_out(OptingOut { withdrawn: true, ..order.clone() }).await.unwrap();
+    let records = running.settled().await;
+    let [stop, again] = records.as_slice() else { panic!("{records:?}") };
+    assert_eq!(stop.event, Some(Event::OptedOut(OptedOut { withdrawn: false })));
+    assert_eq!(again.event, Some(Event::OptedOut(OptedOut { withdrawn: true })));
+    assert_eq!(stop.response_id, again.response_id, "all that a person says to a brand is one");
+    assert_eq!((stop.respondent_key.as_ref(), stop.invitation.as_str()), (&order.person.0[..], "link-1"));
+    assert_eq!((stop.respondent_ref.as_str(), stop.interaction.as_str(), stop.answers.len()), ("", "", 0));
+    assert_eq!(running.counts().received, 0, "no books of submissions count it");
+    let browser = OptingOut { proof: Proof::Nobody { source: [127, 0, 0, 1].into() }, ..order };
+    assert_eq!(running.intake.opt_out(browser).await.unwrap_err().reason, Reason::Forbidden);
+}
+
+#[tokio::test]
+async fn one_link_opts_out_so_often_and_no_more() {
+    let running = Running::with(|settings| settings.limits.per_link = 2);
+    let order = OptingOut {
+        channel: Channel::Email,
+        brand: "acme".into(),
+        survey: "support-nps".into(),
+        person: running.intake.identity_key.respondent("ref", "crm-1"),
+        proof: link("t-1").proof,
+        withdrawn: false,
+    };
+    for _ in 0..2 {
+        running.intake.opt_out(order.clone()).await.unwrap();
+    }
+    let refusal = running.intake.opt_out(order).await.unwrap_err();
+    assert_eq!((refusal.reason, refusal.retry_after.is_some()), (Reason::RateLimited, true));
     assert_eq!(running.settled().await.len(), 2);
 }
 

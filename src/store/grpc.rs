@@ -331,6 +331,18 @@ fn held_ids(ids: &[String]) -> Result<Vec<RecordHash>, Status> {
     Ok(hashes)
 }
 
+fn people(keys: &[bytes::Bytes]) -> Result<Vec<[u8; 16]>, Status> {
+    if keys.is_empty() || keys.len() > IDS {
+        return Err(Status::invalid_argument(format!("name 1 to {IDS} respondent_keys")));
+    }
+    let key = |key: &bytes::Bytes| {
+        key.as_ref()
+            .try_into()
+            .map_err(|_| Status::invalid_argument("respondent_keys must have 16 bytes each"))
+    };
+    keys.iter().map(key).collect()
+}
+
 fn response_ids(ids: &[String]) -> Result<Vec<[u8; 16]>, Status> {
     if ids.is_empty() || ids.len() > IDS {
         return Err(Status::invalid_argument(format!("name 1 to {IDS} ids, as ListResponses shows them")));
@@ -343,18 +355,6 @@ fn response_ids(ids: &[String]) -> Result<Vec<[u8; 16]>, Status> {
     ids.sort_unstable();
     ids.dedup();
     Ok(ids)
-}
-
-fn people(keys: &[bytes::Bytes]) -> Result<Vec<[u8; 16]>, Status> {
-    if keys.is_empty() || keys.len() > IDS {
-        return Err(Status::invalid_argument(format!("name 1 to {IDS} respondent_keys")));
-    }
-    let key = |key: &bytes::Bytes| {
-        key.as_ref()
-            .try_into()
-            .map_err(|_| Status::invalid_argument("respondent_keys must have 16 bytes each"))
-    };
-    keys.iter().map(key).collect()
 }
 
 fn check_fingerprint(fingerprint: &str) -> Result<(), Status> {

@@ -52,10 +52,8 @@ impl StoreLine {
                 Err(AskError::Away(status.message().to_owned()))
             }
             Ok(Err(status)) => Err(AskError::Refused(Box::new(status))),
-            Err(_) => {
-                self.client.store(None);
-                Err(AskError::Away("it did not answer in time".to_owned()))
-            }
+            // Pings end a connection that is dead; one whose store is slow is no worse than a new one.
+            Err(_) => Err(AskError::Away("it did not answer in time".to_owned())),
         }
     }
 

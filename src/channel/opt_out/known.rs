@@ -95,3 +95,54 @@ pub(crate) async fn find(
     }
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        store::tests::Running,
+        tls::{ClientTls, LiveClientTls},
+    };
+
+    const PERSON: RespondentKey = RespondentKey([8; 16]);
+    const BOUNDS: settings::Links = settings::Links {
+        kept: 10,
+        kept_after: Duration::from_secs(60),
+        cached: 100,
+        cached_for: Duration::from_secs(600),
+        timeout: Duration::from_secs(5),
+        lookups: 8,
+    };
+
+    fn opt_outs(url: &str, clock: &Clock) -> OptOuts {
+        let line = StoreLine::new(url.to_owned(), None, LiveClientTls::new(ClientTls::default()));
+        OptOuts::new(Arc::new(line), BOUNDS, clock.clone())
+    }
+
+    #[tokio::test]
+    async fn what_a_person_said_here_is_known_here_at_once_and_the_store_is_asked_again_later() {
+        let running = Running::start().await;
+        let opt_outs = opt_outs(&running.url, &running.clock);
+        assert!(!opt_outs.is_out("acme", PERSON).await);
+        opt_outs.said("acme", PERSON, true);
+        assert!(opt_outs.is_out("acme", PERSON).await);
+        assert!(!opt_outs.is_out("globex", PERSON).await);
+        running.clock.advance(KNOWN_FOR);
+        assert!(!opt_outs.is_out("acme", PERSON).await, "the store has not heard of it");
+    }
+
+    #[tokio::test]
+    async fn a_page_waits_for_a_moment_only_and_links_say_that_nobody_can_tell() {
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let opt_outs = opt_outs(&format!("http://{}", silent.local_addr().unwrap()), &Clock::System);
+        let begun = std::time::Instant::now();
+        assert!(!opt_outs.is_out("acme", PERSON).await);
+        assert!(!opt_outs.is_out("acme", PERSON).await, "asked once in a while");
+        assert!(begun.elapsed() < BOUNDS.timeout, "{:?}", begun.elapsed());
+        let line = &opt_outs.store;
+        let asked = find(line, Duration::from_millis(200), "acme", &[PERSON].into()).await;
+        assert!(matches!(asked, Err(AskError::Away(_))), "{asked:?}");
+        let nobody = find(line, Duration::from_millis(200), "acme", &BTreeSet::new()).await;
+        assert_eq!(nobody.unwrap(), BTreeSet::new());
+    }
+}

@@ -25,8 +25,6 @@ use crate::{
 
 /// Scores in one table of the row: six of 44 pixels with their gaps fit beside each other at 320 pixels.
 const IN_A_TABLE: usize = 6;
-/// Behind pictures, which have colours of their own.
-const PALE: (&str, &str) = ("#f1f3f5", "#171a1f");
 
 /// Flags of `voxgate mail-snippet`.
 #[derive(Args, Clone, Debug)]
@@ -75,6 +73,8 @@ struct Row<'a> {
     ends: String,
     ground: &'a str,
     ink: &'a str,
+    /// Each score is a word, and as wide as that.
+    has_words: bool,
     opt_out: String,
 }
 
@@ -160,10 +160,12 @@ struct Asked<'a> {
 
 impl Asked<'_> {
     fn html(&self) -> anyhow::Result<String> {
-        let Colours { ground, ink } = self.colours();
+        let crate::catalog::Colours { accent, on_accent, .. } = &self.brand.colours;
         let right_to_left = self.language.is_right_to_left();
         let scores: Vec<_> = self.scale.scores().collect();
-        let tables = scores.chunks(scores.len().div_ceil(scores.len().div_ceil(IN_A_TABLE)));
+        let has_words = self.has_words();
+        let in_a_table = if has_words { 1 } else { scores.len().div_ceil(scores.len().div_ceil(IN_A_TABLE)) };
+        let tables = scores.chunks(in_a_table.max(1));
         let row = Row {
             lang: self.language.as_str(),
             dir: if right_to_left { "rtl" } else { "ltr" },
@@ -172,8 +174,9 @@ impl Asked<'_> {
             question: self.words_of(&self.question.text),
             tables: tables.map(|some| some.iter().map(|score| self.score(*score)).collect()).collect(),
             ends: self.ends(),
-            ground,
-            ink,
+            ground: accent,
+            ink: on_accent,
+            has_words,
             opt_out: self.opt_out(),
         };
         Ok(row.render()?.trim_end().to_owned())
@@ -185,6 +188,11 @@ impl Asked<'_> {
         let ends = self.ends();
         let ends = if ends.is_empty() { ends } else { format!("{ends}\n") };
         format!("{question}\n{ends}{page}\n\n{}:\n{opt_out}", self.opt_out())
+    }
+
+    /// Faces and thumbs have no number, and few fonts have them all.
+    const fn has_words(&self) -> bool {
+        matches!(self.question.kind, Kind::Smiley | Kind::Thumbs)
     }
 
     fn words(&self) -> &'static Words {
@@ -204,7 +212,7 @@ impl Asked<'_> {
     fn ends(&self) -> String {
         let [low, high] = [&self.question.low, &self.question.high].map(|text| self.words_of(text));
         match self.question.kind {
-            Kind::Smiley | Kind::Thumbs => String::new(),
+            _ if self.has_words() => String::new(),
             _ if low.is_empty() || high.is_empty() => String::new(),
             _ => format!("{}: {low} · {}: {high}", self.scale.min, self.scale.max),
         }
@@ -212,7 +220,13 @@ impl Asked<'_> {
 
     fn score(&self, score: i32) -> Score {
         let url = self.places.score(score);
-        Score { url, shown: shown(self.question.kind, score), spoken: self.spoken(score) }
+        let spoken = self.spoken(score);
+        let shown = match self.question.kind {
+            kind if self.has_words() => format!("{}{spoken}", mark(kind, score)),
+            Kind::Stars => format!("{score}★"),
+            _ => score.to_string(),
+        };
+        Score { url, shown, spoken }
     }
 
     fn spoken(&self, score: i32) -> String {
@@ -232,31 +246,19 @@ impl Asked<'_> {
             _ => words.score_of,
         };
         let own = own.replace("{n}", &score.to_string()).replace("{max}", &self.scale.max.to_string());
-        if end.is_empty() { own } else { format!("{own}, {end}") }
-    }
-
-    fn colours(&self) -> Colours<'_> {
-        match self.question.kind {
-            Kind::Smiley | Kind::Thumbs => Colours { ground: PALE.0, ink: PALE.1 },
-            _ => Colours { ground: &self.brand.colours.accent, ink: &self.brand.colours.on_accent },
+        match end {
+            end if end.is_empty() => own,
+            end if self.has_words() => end,
+            end => format!("{own}, {end}"),
         }
     }
 }
 
-struct Colours<'a> {
-    ground: &'a str,
-    ink: &'a str,
-}
-
-/// Characters, as pictures are not shown before somebody allows it.
-fn shown(kind: Kind, score: i32) -> String {
+/// A character of the oldest fonts, as pictures are not shown before somebody allows it.
+const fn mark(kind: Kind, score: i32) -> &'static str {
     match (kind, score) {
-        (Kind::Smiley, ..=1) => "🙁".to_owned(),
-        (Kind::Smiley, 2) => "😐".to_owned(),
-        (Kind::Smiley, _) => "🙂".to_owned(),
-        (Kind::Thumbs, ..=0) => "👎".to_owned(),
-        (Kind::Thumbs, _) => "👍".to_owned(),
-        (Kind::Stars, score) => format!("{score}★"),
-        (_, score) => score.to_string(),
+        (Kind::Smiley, ..=1) => "☹ ",
+        (Kind::Smiley, 3..) => "☺ ",
+        _ => "",
     }
 }
