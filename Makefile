@@ -8,7 +8,7 @@ BUF := target/tools/node_modules/.bin/buf
 REDOCLY := target/tools/node_modules/.bin/redocly
 OPENAPI := src/channel/openapi/openapi.json
 
-.PHONY: help test tools fmt clippy proto openapi widget cargo-test bench chaos fuzz run
+.PHONY: help test tools fmt clippy proto openapi widget cargo-test bench profile chaos fuzz run
 
 help: ## Lists the targets.
 	@sed -nE 's/^([a-z-]+):.*## (.*)$$/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -55,6 +55,15 @@ bench: ## Each scenario beside its floor, in release; a few minutes after the bu
 	@cargo build --release --locked -p load-tests
 	@echo "==> bench"
 	@target/release/load-tests bench
+
+profile: ## The instructions of an answer by function, under callgrind; `ONLY=http_json` for one way in. target/profile/.
+	@echo "==> tools"
+	@scripts/install-tools profile
+	@echo "==> build"
+	@cargo build --release --locked
+	@cargo build --release --locked -p load-tests
+	@echo "==> profile"
+	@target/release/load-tests profile --only "$(ONLY)"
 
 chaos: ## Every fault in its long form, in release; some 15 minutes after the build. Rewrites the table in load-tests/README.md.
 	@echo "==> build"

@@ -136,8 +136,7 @@ impl Rows<'_> {
         for _ in 0..self.bench.plan.rounds {
             let floor_us = self.at_floor(&order).await?;
             let before = system.spent(self.bench.clock)?;
-            let done =
-                over_grpc(&system.grpc, &numbers, Bound { length: order.length, items: u64::MAX }).await?;
+            let done = over_grpc(&system.grpc, &numbers, order.bound).await?;
             system.settle().await?;
             ratios.push(done.each(system.spent(self.bench.clock)?.since(before).gateway_us) / floor_us);
             all.add(done);
@@ -174,7 +173,13 @@ impl Rows<'_> {
 
     fn order(&self, request: Request, connections: u32) -> Order {
         let length = Duration::from_millis(self.bench.plan.round_ms);
-        Order { status: request.taken_status(), request: Arc::new(request), connections, length, trust: None }
+        Order {
+            status: request.taken_status(),
+            request: Arc::new(request),
+            connections,
+            bound: Bound::length(length),
+            trust: None,
+        }
     }
 
     /// Rounds of floor and gateway in turns.

@@ -34,6 +34,7 @@ mod floor;
 
 mod figure;
 mod goal;
+mod profile;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -60,6 +61,8 @@ enum Command {
     },
     /// Runs faults while answers come in, and holds what was acknowledged to what is stored.
     Chaos(chaos::Plan),
+    /// Counts the instructions of an answer by function.
+    Profile(profile::ProfilePlan),
     /// The floor: answers 202 to every request. Started by `bench`.
     Floor,
     /// The store's floor: SQLite that is given records. Started by `bench`.
@@ -107,6 +110,9 @@ pub(crate) struct Plan {
     /// Only the scenarios whose name holds this.
     #[arg(long, default_value = "")]
     only: String,
+    /// What precedes the gateway's command: a profiler. It has to become it (`exec`).
+    #[arg(skip)]
+    gateway_under: Vec<String>,
 }
 
 fn main() -> ExitCode {
@@ -114,6 +120,7 @@ fn main() -> ExitCode {
         Command::Bench(plan) => bench::run(&plan),
         Command::Growth { plan, most } => bench::run_growth(&plan, most),
         Command::Chaos(plan) => chaos::run(&plan),
+        Command::Profile(plan) => profile::run(&plan),
         Command::Floor => floor::run(),
         Command::SqliteFloor(order) => upsert::bare_sqlite(&order),
     };

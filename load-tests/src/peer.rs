@@ -9,7 +9,7 @@ use crate::{
     bench::say,
     figure::Figure,
     identity::{Numbers, Request},
-    load::{Done, Order, over_http},
+    load::{Bound, Done, Order, over_http},
     process::{Launch, Process},
     redis::Redis,
     scenario::{Bench, MEASURABLE_US},
@@ -26,7 +26,13 @@ pub(crate) async fn node(bench: Bench<'_>) -> anyhow::Result<Figure> {
     let peer = Peer::start(bench).await?;
     let request = Arc::new(Request::Json(Numbers::default()));
     let (connections, length) = (bench.plan.connections, Duration::from_millis(bench.plan.round_ms));
-    let order = Order { status: request.taken_status(), request, connections, length, trust: None };
+    let order = Order {
+        status: request.taken_status(),
+        request,
+        connections,
+        bound: Bound::length(length),
+        trust: None,
+    };
     over_http(peer.address, &order).await.context("the peer's first requests, which it compiles by")?;
     let (mut all, mut ratios) = (Done::default(), Vec::new());
     for number in 1..=bench.plan.rounds {

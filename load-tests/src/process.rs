@@ -39,6 +39,12 @@ impl Launch {
         Self { program, arguments, wrapper, environment: Vec::new(), log }
     }
 
+    /// Under another program, which has to become it.
+    pub(crate) fn under(mut self, under: &[String]) -> Self {
+        self.wrapper.extend_from_slice(under);
+        self
+    }
+
     /// Starts it.
     pub(crate) fn start(&self) -> anyhow::Result<Process> {
         let mut command = match self.wrapper.split_first() {

@@ -15,7 +15,7 @@ use crate::{
     bench::say,
     figure::Figure,
     identity::{Numbers, Request},
-    load::{Done, Order},
+    load::{Bound, Done, Order},
     scenario::{Bench, MEASURABLE_US},
     system::{Shape, System},
 };
@@ -32,7 +32,13 @@ pub(crate) async fn ratio(bench: Bench<'_>) -> anyhow::Result<Figure> {
     let request = Arc::new(Request::Json(Numbers::default()));
     let keys = Arc::new(AtomicU64::new(0));
     let (connections, length) = (bench.plan.connections, Duration::from_millis(bench.plan.round_ms));
-    let order = Order { status: request.taken_status(), request, connections, length, trust: None };
+    let order = Order {
+        status: request.taken_status(),
+        request,
+        connections,
+        bound: Bound::length(length),
+        trust: None,
+    };
     let (mut all, mut ratios) = (Done::default(), Vec::new());
     for number in 1..=bench.plan.rounds {
         let (taken, spent) = system.answer(bench.clock, &order, |spent| spent.redis_us).await?;

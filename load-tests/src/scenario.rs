@@ -13,6 +13,7 @@ use crate::{
     identity::{self, Links, Numbers, Request},
     load::{Bound, Connection, Done, Order, over_grpc, over_http},
     process::Process,
+    profile::{Callgrind, so_many},
     system::{Shape, Spent, System},
 };
 
@@ -112,6 +113,39 @@ impl Scenario {
     }
 }
 
+impl Scenario {
+    /// Lets a profiler count what so many answers take, delivery included; says how many they were.
+    ///
+    /// # Errors
+    /// As [`Scenario::run`].
+    pub(crate) async fn profile(
+        self,
+        bench: Bench<'_>,
+        answers: u64,
+        profiler: &Callgrind,
+    ) -> anyhow::Result<u64> {
+        let system = System::start(bench.plan, bench.cores, self.name(), Shape::sample(bench.plan)).await?;
+        let floor = Floor::start(bench).await?;
+        let load = Load::of(self);
+        let mut run = Run {
+            bench,
+            floor: &floor,
+            system,
+            load,
+            link_numbers: Numbers::default(),
+            all: Done::default(),
+        };
+        run.fill().await?;
+        run.some(answers / 5).await?;
+        let pid = run.system.gateway_pid();
+        profiler.begin(pid)?;
+        let counted = run.some(answers).await?;
+        profiler.end(pid)?;
+        run.system.check(run.all).await?;
+        Ok(counted)
+    }
+}
+
 /// What is asked of the gateway and of the floor: the same request; where the gateway's carries many answers or is no
 /// HTTP/1.1, the floor's carries one answer, which is the stricter measure.
 #[derive(Debug)]
@@ -161,9 +195,7 @@ struct Run<'a> {
 impl Run<'_> {
     /// Floor and gateway take turns in coming first.
     async fn round(&mut self, number: u32, length: Duration) -> anyhow::Result<Round> {
-        if matches!(&self.load.gateway, Ask::Http(request) if matches!(**request, Request::Email(_))) {
-            self.load = Load::same(Request::Email(Links::new(self.make_links().await?)));
-        }
+        self.fill().await?;
         if number.is_multiple_of(2) {
             let floor = self.at_floor(length).await?;
             Ok(Round { floor, gateway: self.at_gateway(length).await? })
@@ -173,8 +205,24 @@ impl Run<'_> {
         }
     }
 
+    /// Makes the links that are to be answered, where some are.
+    async fn fill(&mut self) -> anyhow::Result<()> {
+        if matches!(&self.load.gateway, Ask::Http(request) if matches!(**request, Request::Email(_))) {
+            self.load = Load::same(Request::Email(Links::new(self.make_links().await?)));
+        }
+        Ok(())
+    }
+
+    /// So many answers or a few more, and their delivery.
+    async fn some(&mut self, answers: u64) -> anyhow::Result<u64> {
+        let more = self.load_gateway(so_many(answers)).await?;
+        self.all.add(more);
+        self.system.settle().await?;
+        Ok(more.items)
+    }
+
     async fn at_floor(&self, length: Duration) -> anyhow::Result<(Done, f64)> {
-        let order = self.order(&self.load.floor, FLOOR_STATUS, length);
+        let order = self.order(&self.load.floor, FLOOR_STATUS, Bound::length(length));
         let before_us = self.bench.clock.spent_us(self.floor.process.pid())?;
         let mut done = Done::default();
         loop {
@@ -187,14 +235,9 @@ impl Run<'_> {
         }
     }
 
-    fn order(&self, request: &Arc<Request>, status: u16, length: Duration) -> Order {
-        Order {
-            request: Arc::clone(request),
-            status,
-            connections: self.bench.plan.connections,
-            length,
-            trust: None,
-        }
+    fn order(&self, request: &Arc<Request>, status: u16, bound: Bound) -> Order {
+        let connections = self.bench.plan.connections;
+        Order { request: Arc::clone(request), status, connections, bound, trust: None }
     }
 
     /// Until the spool is empty: delivery is a part of the job.
@@ -205,7 +248,7 @@ impl Run<'_> {
         let before = self.system.spent(self.bench.clock)?;
         let mut done = Done::default();
         loop {
-            let more = self.load_gateway(length).await?;
+            let more = self.load_gateway(Bound::length(length)).await?;
             done.add(more);
             self.all.add(more);
             self.system.settle().await?;
@@ -216,15 +259,13 @@ impl Run<'_> {
         }
     }
 
-    async fn load_gateway(&self, length: Duration) -> anyhow::Result<Done> {
+    async fn load_gateway(&self, bound: Bound) -> anyhow::Result<Done> {
         match &self.load.gateway {
             Ask::Http(request) => {
-                let order = self.order(request, request.taken_status(), length);
+                let order = self.order(request, request.taken_status(), bound);
                 over_http(self.system.http, &order).await
             }
-            Ask::Stream(numbers) => {
-                over_grpc(&self.system.grpc, numbers, Bound { length, items: u64::MAX }).await
-            }
+            Ask::Stream(numbers) => over_grpc(&self.system.grpc, numbers, bound).await,
         }
     }
 

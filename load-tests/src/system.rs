@@ -125,6 +125,7 @@ impl System {
         let free_ports = ["--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0"];
         let arguments = [&common[..], &of_edge, &free_ports].concat();
         let gateway_launch = Launch::on(&plan.voxgate, &arguments, &cores.server, dir.join("gateway.log"));
+        let gateway_launch = gateway_launch.under(&plan.gateway_under);
         let mut gateway = gateway_launch.start()?;
         let http = gateway.listening("http").await?;
         let grpc = grpc(gateway.listening("grpc").await?, trust.as_ref())?;
@@ -143,6 +144,11 @@ impl System {
             admin,
             dir,
         })
+    }
+
+    /// The gateway's process id.
+    pub(crate) fn gateway_pid(&self) -> u32 {
+        self.gateway.pid()
     }
 
     /// What its processes spent since they started.

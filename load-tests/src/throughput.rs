@@ -6,7 +6,7 @@ use crate::{
     bench::say,
     figure::Figure,
     identity::{Numbers, Request},
-    load::{Done, Order, over_http},
+    load::{Bound, Done, Order, over_http},
     scenario::{Bench, FLOOR_STATUS, Floor},
     system::{Shape, System},
 };
@@ -36,8 +36,11 @@ impl Target {
 
     async fn load(&self, connections: u32, length: Duration) -> anyhow::Result<Done> {
         let request = Arc::clone(&self.request);
-        over_http(self.address, &Order { request, status: self.status, connections, length, trust: None })
-            .await
+        over_http(
+            self.address,
+            &Order { request, status: self.status, connections, bound: Bound::length(length), trust: None },
+        )
+        .await
     }
 
     /// Looks for the number of connections at which it takes most.

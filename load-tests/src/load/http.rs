@@ -2,14 +2,17 @@
 
 use std::{
     net::SocketAddr,
-    sync::Arc,
-    time::{Duration, Instant},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Instant,
 };
 
 use anyhow::bail;
 use tokio::task::JoinSet;
 
-use super::{Connection, Done};
+use super::{Bound, Connection, Done};
 use crate::{identity::Request, tls::Trust};
 
 /// What is asked of a server.
@@ -20,21 +23,22 @@ pub(crate) struct Order {
     pub(crate) status: u16,
     /// Connections at once.
     pub(crate) connections: u32,
-    pub(crate) length: Duration,
+    pub(crate) bound: Bound,
     /// Over TLS.
     pub(crate) trust: Option<Trust>,
 }
 
-/// Loads a server for so long, or until there is nothing left to ask.
+/// Loads a server up to a bound, or until there is nothing left to ask.
 pub(crate) async fn over_http(address: SocketAddr, order: &Order) -> anyhow::Result<Done> {
     let mut connections = Vec::new();
     for _ in 0..order.connections {
         connections.push(Connection::open_with(address, order.trust.as_ref()).await?);
     }
     let started = Instant::now();
+    let asked = Arc::<AtomicU64>::default();
     let mut loops = JoinSet::new();
     for connection in connections {
-        loops.spawn(ask(connection, order.clone(), started + order.length));
+        loops.spawn(ask(connection, order.clone(), started, Arc::clone(&asked)));
     }
     let mut done = Done::default();
     while let Some(asked) = loops.join_next().await {
@@ -47,10 +51,19 @@ pub(crate) async fn over_http(address: SocketAddr, order: &Order) -> anyhow::Res
 }
 
 /// Requests that were taken, and that were refused for now.
-async fn ask(mut connection: Connection, order: Order, end: Instant) -> anyhow::Result<(u64, u64)> {
+async fn ask(
+    mut connection: Connection,
+    order: Order,
+    started: Instant,
+    asked: Arc<AtomicU64>,
+) -> anyhow::Result<(u64, u64)> {
     let (mut wire, mut body) = (Vec::new(), Vec::new());
     let (mut taken, mut refused) = (0, 0);
-    while Instant::now() < end && order.request.write(&mut wire, &mut body) {
+    let items = order.request.items();
+    while started.elapsed() < order.bound.length
+        && asked.fetch_add(items, Ordering::Relaxed) < order.bound.items
+        && order.request.write(&mut wire, &mut body)
+    {
         let reply = connection.exchange(&wire).await?;
         if reply.is_refusal() {
             refused += 1;

@@ -8,8 +8,24 @@ mod stream;
 pub(crate) use self::{
     connection::{Connection, Reply},
     http::{Order, over_http},
-    stream::{Bound, over_grpc},
+    stream::over_grpc,
 };
+
+use std::time::Duration;
+
+/// When a load ends: at whichever comes first.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bound {
+    pub(crate) length: Duration,
+    pub(crate) items: u64,
+}
+
+impl Bound {
+    /// So long, however many answers that are.
+    pub(crate) const fn length(length: Duration) -> Self {
+        Self { length, items: u64::MAX }
+    }
+}
 
 /// What came of a round's load.
 #[derive(Clone, Copy, Debug, Default)]

@@ -1,6 +1,6 @@
 //! `SubmitStream` on one connection, a fixed number of answers in flight.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context as _, bail};
 use tokio::sync::mpsc;
@@ -11,18 +11,11 @@ use voxgate::proto::collector::v1::{
     collector_service_client::CollectorServiceClient, respondent, result, value,
 };
 
-use super::Done;
+use super::{Bound, Done};
 use crate::identity::{API_KEY, Numbers};
 
 /// Answers without a receipt at once.
 const IN_FLIGHT: usize = 256;
-
-/// When a stream ends.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Bound {
-    pub(crate) length: Duration,
-    pub(crate) items: u64,
-}
 
 /// Loads the collector up to a bound; every result must be a receipt.
 pub(crate) async fn over_grpc(endpoint: &Endpoint, numbers: &Numbers, bound: Bound) -> anyhow::Result<Done> {

@@ -199,6 +199,21 @@ impl StoreService for Front {
         only_appends()
     }
 
+    async fn put_links(&self, _: Request<proto::PutLinksRequest>) -> Unary<proto::PutLinksResponse> {
+        only_appends()
+    }
+
+    async fn get_link(&self, _: Request<proto::GetLinkRequest>) -> Unary<proto::GetLinkResponse> {
+        only_appends()
+    }
+
+    async fn find_opt_outs(
+        &self,
+        _: Request<proto::FindOptOutsRequest>,
+    ) -> Unary<proto::FindOptOutsResponse> {
+        only_appends()
+    }
+
     async fn erase(&self, _: Request<proto::EraseRequest>) -> Unary<proto::EraseResponse> {
         only_appends()
     }
