@@ -6,12 +6,12 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use serde_json::value::RawValue;
 
-use super::{Extras, Fields, decode, fields::shallow, receipt_value, refusal_value};
+use super::{Extras, Fields, batch_body, decode};
 use crate::{
     catalog::ApiKey,
     channel::Edge,
     intake::Proof,
-    outcome::{Reason, Refusal},
+    outcome::{Reason, Receipt, Refusal},
     survey::Channel,
 };
 
@@ -34,8 +34,10 @@ impl Items {
     /// # Errors
     /// [`Reason::Malformed`] when it is none, [`Reason::TooLarge`] when it has too many items.
     pub(crate) fn array(body: &Bytes, bound: usize) -> Result<Self, Refusal> {
-        shallow(body)?;
-        let raw = serde_json::from_slice::<Vec<&RawValue>>(body).map_err(|error| {
+        // Nothing here recurses into an item; how deep it nests is looked at when it is read.
+        let raw: serde_json::Result<Vec<&RawValue>> =
+            std::str::from_utf8(body).map_or_else(|_| serde_json::from_slice(body), serde_json::from_str);
+        let raw = raw.map_err(|error| {
             let place = format!("(line {}, column {})", error.line(), error.column());
             Refusal::new(Reason::Malformed, format!("the body is no JSON array {place}"))
         })?;
@@ -61,23 +63,16 @@ impl Items {
 }
 
 /// Submits each item; `{"results": […]}`.
-pub(super) async fn batch(edge: &Edge, key: &Arc<ApiKey>, items: Items) -> serde_json::Value {
+pub(super) async fn batch(edge: &Edge, key: &Arc<ApiKey>, items: Items) -> Bytes {
     let results: Vec<_> =
         stream::iter(items.0).map(|item| submit(edge, key, item)).buffered(AT_ONCE).collect().await;
-    serde_json::json!({ "results": results })
+    batch_body(&results)
 }
 
-async fn submit(edge: &Edge, key: &Arc<ApiKey>, item: Bytes) -> serde_json::Value {
+async fn submit(edge: &Edge, key: &Arc<ApiKey>, item: Bytes) -> Result<Receipt, Refusal> {
     let proof = Proof::Key(Arc::clone(key));
-    let result = match Fields::read(&item) {
-        Ok(fields) => {
-            let identity_key = &edge.settings.identity_key;
-            edge.intake.submit(decode(fields, Channel::Api, proof, Extras::default(), identity_key)).await
-        }
-        Err(refusal) => Err(edge.intake.refuse(Channel::Api, Some(&key.brand), refusal)),
-    };
-    match result {
-        Ok(receipt) => receipt_value(&receipt),
-        Err(refusal) => refusal_value(&refusal),
-    }
+    let fields =
+        Fields::read(&item).map_err(|refusal| edge.intake.refuse(Channel::Api, Some(&key.brand), refusal))?;
+    let identity_key = &edge.settings.identity_key;
+    edge.intake.submit(decode(fields, Channel::Api, proof, Extras::default(), identity_key)).await
 }

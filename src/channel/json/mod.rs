@@ -11,14 +11,15 @@ pub(crate) use self::{
     batch::Items,
     decode::{Extras, decode, named_once, references, subject},
     fields::Fields,
-    render::{problem, receipt, receipt_status, receipt_value, refusal_value},
+    render::{problem, receipt, receipt_status, receipt_value},
 };
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::{StatusCode, header};
 
-use self::batch::batch;
+use self::{batch::batch, render::batch_body};
 use super::{
     Edge, authorize,
     http::{IDEMPOTENCY_KEY, Reply, Request, TraceId, reply},
@@ -32,7 +33,7 @@ use crate::{
 
 /// `POST /v1/responses`.
 pub(crate) async fn responses(edge: &Edge, request: Request) -> Reply {
-    let trace = request.trace.clone();
+    let trace = request.trace;
     finish(take(edge, request).await, &trace)
 }
 
@@ -53,14 +54,14 @@ async fn take(edge: &Edge, request: Request) -> Result<Receipt, Refusal> {
 
 /// `POST /v1/responses/batch`.
 pub(crate) async fn batch_responses(edge: &Edge, request: Request) -> Reply {
-    let trace = request.trace.clone();
+    let trace = request.trace;
     match take_batch(edge, request).await {
-        Ok(results) => reply(StatusCode::OK, "application/json", results.to_string()),
+        Ok(results) => reply(StatusCode::OK, "application/json", results),
         Err(refusal) => problem(&edge.intake.refuse(Channel::Api, None, refusal), &trace),
     }
 }
 
-async fn take_batch(edge: &Edge, request: Request) -> Result<serde_json::Value, Refusal> {
+async fn take_batch(edge: &Edge, request: Request) -> Result<Bytes, Refusal> {
     let bounds = &edge.settings.http;
     edge.intake.keep_up()?;
     let key = program(edge, &request, Action::Submit)?;

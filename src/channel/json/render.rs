@@ -9,6 +9,9 @@ use crate::{
     outcome::{Outcome, Problem, Reason, Receipt, Refusal, Value},
 };
 
+/// What a receipt with two or three answers takes.
+const BODY_BYTES: usize = 384;
+
 /// 201 `accepted`, 200 `revised` or `duplicate`, 202 `quarantined`.
 pub(crate) const fn receipt_status(outcome: Outcome) -> StatusCode {
     match outcome {
@@ -26,21 +29,14 @@ pub(crate) fn receipt(receipt: &Receipt) -> Reply {
     reply
 }
 
-/// The receipt as a value, for batches and for replies that say more.
+/// The receipt as a value, for replies that say more.
 pub(crate) fn receipt_value(receipt: &Receipt) -> serde_json::Value {
     serde_json::to_value(ReceiptBody::of(receipt)).unwrap_or_default()
 }
 
-/// A refusal as an item of a batch.
-pub(crate) fn refusal_value(refusal: &Refusal) -> serde_json::Value {
-    let item = RefusedItem {
-        outcome: refusal.reason.outcome().word(),
-        code: refusal.reason.code(),
-        detail: &refusal.detail,
-        errors: errors(&refusal.problems),
-        retry_after: refusal.retry_after.map(|pause| pause.as_secs().max(1)),
-    };
-    serde_json::to_value(item).unwrap_or_default()
+/// Receipts and refusals of a batch, in its order.
+pub(super) fn batch_body(results: &[Result<Receipt, Refusal>]) -> Bytes {
+    body(&BatchBody { results: results.iter().map(ItemBody::of).collect() })
 }
 
 /// A refusal as `application/problem+json`.
@@ -78,7 +74,30 @@ const fn problem_type(reason: Reason) -> &'static str {
 }
 
 fn body(value: &impl Serialize) -> Bytes {
-    serde_json::to_vec(value).unwrap_or_default().into()
+    let mut bytes = Vec::with_capacity(BODY_BYTES);
+    // Only a value that cannot be JSON fails, and ours can.
+    serde_json::to_writer(&mut bytes, value).map(|()| bytes.into()).unwrap_or_default()
+}
+
+#[derive(Serialize)]
+struct BatchBody<'a> {
+    results: Vec<ItemBody<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum ItemBody<'a> {
+    Taken(ReceiptBody<'a>),
+    Refused(RefusedItem<'a>),
+}
+
+impl<'a> ItemBody<'a> {
+    fn of(result: &'a Result<Receipt, Refusal>) -> Self {
+        match result {
+            Ok(receipt) => Self::Taken(ReceiptBody::of(receipt)),
+            Err(refusal) => Self::Refused(RefusedItem::of(refusal)),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -173,6 +192,18 @@ struct RefusedItem<'a> {
     errors: Vec<ErrorBody<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after: Option<u64>,
+}
+
+impl<'a> RefusedItem<'a> {
+    fn of(refusal: &'a Refusal) -> Self {
+        Self {
+            outcome: refusal.reason.outcome().word(),
+            code: refusal.reason.code(),
+            detail: &refusal.detail,
+            errors: errors(&refusal.problems),
+            retry_after: refusal.retry_after.map(|pause| pause.as_secs().max(1)),
+        }
+    }
 }
 
 #[derive(Serialize)]
