@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
 
 use crate::outcome::{QuotaStatus, Refusal};
+
+const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
 /// A reply whose body is whole.
 pub(crate) type Reply = Response<Full<Bytes>>;
@@ -37,13 +40,26 @@ pub(crate) fn allow(mut reply: Reply, methods: &'static str) -> Reply {
 /// `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-10).
 pub(crate) fn quota_fields(headers: &mut HeaderMap, quota: Option<&QuotaStatus>) {
     let Some(quota) = quota else { return };
-    let policy = format!("\"{}\";q={};w={}", quota.policy, quota.limit, whole_seconds(quota.window));
-    let left = format!("\"{}\";r={};t={}", quota.policy, quota.remaining, whole_seconds(quota.resets_in));
-    for (name, value) in [("ratelimit-policy", policy), ("ratelimit", left)] {
-        if let Ok(value) = HeaderValue::from_str(&value) {
+    let QuotaStatus { policy, limit, window, remaining, resets_in } = *quota;
+    let said = item(policy, [(";q=", limit), (";w=", whole_seconds(window))]);
+    let left = item(policy, [(";r=", remaining), (";t=", whole_seconds(resets_in))]);
+    for (name, value) in [(RATELIMIT_POLICY, said), (RATELIMIT, left)] {
+        if let Ok(value) = HeaderValue::try_from(value) {
             headers.insert(name, value);
         }
     }
+}
+
+/// A name with whole numbers as its parameters (RFC 9651, 3.1.2), written without the machinery of `format!`: two stand
+/// in nearly every reply.
+fn item(name: &str, parameters: [(&str, u64); 2]) -> String {
+    let mut text = String::with_capacity(64);
+    text.extend(["\"", name, "\""]);
+    for (parameter, number) in parameters {
+        text.push_str(parameter);
+        text.push_str(itoa::Buffer::new().format(number));
+    }
+    text
 }
 
 /// `Retry-After` on 429 and 503, one second at the least.

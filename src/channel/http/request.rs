@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Method, header, request::Parts};
 use hyper::body::Incoming;
 use percent_encoding::percent_decode_str;
+use smallvec::SmallVec;
 
 use super::body;
 use crate::{
@@ -67,9 +68,22 @@ impl Request {
     /// [`Reason::TooLarge`], [`Reason::BodyTimeout`], [`Reason::ClientGone`], [`Reason::UnsupportedMediaType`] for
     /// an encoded one, [`Reason::Malformed`] when the head says who speaks or what follows in two ways.
     pub(crate) async fn read(self, bytes: usize, bounds: &settings::Http) -> Result<(Parts, Bytes), Refusal> {
-        said_once(&self.parts.headers)?;
-        let body = body::read(&self.parts.headers, self.body, bytes, bounds.body_timeout).await?;
-        Ok((self.parts, body))
+        let (parts, body) = self.read_with_head(bytes, bounds).await;
+        Ok((parts, body?))
+    }
+
+    /// The same, for who needs the head also when the body is refused.
+    pub(crate) async fn read_with_head(
+        self,
+        bytes: usize,
+        bounds: &settings::Http,
+    ) -> (Parts, Result<Bytes, Refusal>) {
+        let Self { parts, body, .. } = self;
+        let read = match said_once(&parts.headers) {
+            Ok(()) => body::read(&parts.headers, body, bytes, bounds.body_timeout).await,
+            Err(refusal) => Err(refusal),
+        };
+        (parts, read)
     }
 
     /// The same of a body that may come as gzip; the bound holds packed and unpacked.
@@ -90,7 +104,7 @@ impl Request {
     ///
     /// # Errors
     /// [`Reason::Malformed`] when the decoded bytes are no UTF-8 or a percent sign stands alone.
-    pub(crate) fn segments(path: &str) -> Result<Vec<Cow<'_, str>>, Refusal> {
+    pub(crate) fn segments(path: &str) -> Result<SmallVec<[Cow<'_, str>; 6]>, Refusal> {
         let path = path.strip_prefix('/').unwrap_or(path);
         let path = path.strip_suffix('/').unwrap_or(path);
         path.split('/').map(segment).collect()
@@ -109,6 +123,9 @@ fn said_once(headers: &HeaderMap) -> Result<(), Refusal> {
 }
 
 fn segment(raw: &str) -> Result<Cow<'_, str>, Refusal> {
+    if !raw.as_bytes().contains(&b'%') {
+        return Ok(Cow::Borrowed(raw));
+    }
     let broken = || Refusal::new(Reason::Malformed, "the path's percent-encoding is broken");
     if !has_whole_escapes(raw) {
         return Err(broken());
@@ -124,18 +141,23 @@ pub(crate) fn has_whole_escapes(raw: &str) -> bool {
 }
 
 /// Names a request in replies and logs: the trace id of a W3C `traceparent`, else a random one; 32 lower hex digits.
-#[derive(Clone, Debug)]
-pub(crate) struct TraceId(String);
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TraceId([u8; 32]);
 
 impl TraceId {
     pub(super) fn of(headers: &HeaderMap) -> Self {
         let given = headers.get("traceparent").and_then(|value| value.to_str().ok()).and_then(trace_id);
-        Self(given.map_or_else(|| hex::encode(rand::random::<[u8; 16]>()), str::to_owned))
+        Self(given.and_then(|id| id.as_bytes().try_into().ok()).unwrap_or_else(random_hex))
     }
 
     pub(crate) fn as_str(&self) -> &str {
-        &self.0
+        std::str::from_utf8(&self.0).unwrap_or_default()
     }
+}
+
+fn random_hex() -> [u8; 32] {
+    let mut id = [b'0'; 32];
+    hex::encode_to_slice(rand::random::<[u8; 16]>(), &mut id).map_or([b'0'; 32], |()| id)
 }
 
 /// `00-<32 hex>-<16 hex>-<2 hex>`, lower case; all zeros and version ff are invalid.

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use http::{HeaderValue, Method, StatusCode, header, request::Parts};
+use smallvec::SmallVec;
 
 use super::{Reply, Request, TraceId, allow, doors};
 use crate::{
@@ -97,7 +98,7 @@ async fn dispatch(edge: &Edge, request: Request, asker: &Asker) -> Reply {
         Ok(segments) => segments,
         Err(refusal) => return asker.lost(edge, &refusal),
     };
-    let segments: Vec<&str> = segments.iter().map(AsRef::as_ref).collect();
+    let segments: SmallVec<[&str; 6]> = segments.iter().map(AsRef::as_ref).collect();
     let Some(route) = Route::of(&segments) else { return asker.lost(edge, &nowhere()) };
     match *request.method() {
         Method::GET | Method::HEAD => get(edge, request, route).await,
@@ -119,9 +120,9 @@ impl Asker {
     fn of(request: &Request) -> Self {
         let path = request.parts.uri.path();
         if ["/r/", "/R/", "/m/", "/f/", "/u/", "/U/"].iter().any(|prefix| path.starts_with(prefix)) {
-            return Self::Person { head: Box::new(request.parts.clone()), source: request.source };
+            return Self::Person { head: Box::new(bare(&request.parts)), source: request.source };
         }
-        if path.starts_with("/ivr/") { Self::Caller } else { Self::Program { trace: request.trace.clone() } }
+        if path.starts_with("/ivr/") { Self::Caller } else { Self::Program { trace: request.trace } }
     }
 
     /// The path leads nowhere. A person need not know that it may be misspelt.
@@ -139,6 +140,17 @@ impl Asker {
             Self::Program { trace } => json::problem(refusal, trace),
         }
     }
+}
+
+/// What of a head a page is made of that says no: its address, and the languages that its reader speaks.
+fn bare(parts: &Parts) -> Parts {
+    let (mut head, ()) = http::Request::new(()).into_parts();
+    head.method = parts.method.clone();
+    head.uri = parts.uri.clone();
+    for languages in parts.headers.get_all(header::ACCEPT_LANGUAGE) {
+        head.headers.append(header::ACCEPT_LANGUAGE, languages.clone());
+    }
+    head
 }
 
 async fn get(edge: &Edge, request: Request, route: Route<'_>) -> Reply {

@@ -51,17 +51,17 @@ pub(in crate::channel::http) async fn page_post(edge: &Edge, request: Request, c
     let catalog = edge.catalog.load_full();
     let context = context(edge, &catalog);
     let source = request.source;
-    let head = request.parts.clone();
-    match request.read(edge.settings.http.body_bytes, &edge.settings.http).await {
-        Ok((parts, body)) => {
-            let token = match long_token(edge, parts.uri.path()).await {
+    let (head, body) = request.read_with_head(edge.settings.http.body_bytes, &edge.settings.http).await;
+    match body {
+        Ok(body) => {
+            let token = match long_token(edge, head.uri.path()).await {
                 Ok(token) => token,
                 Err(refusal) => {
                     let refusal = edge.intake.refuse(channel, None, refusal);
                     return refused_page(edge, &head, source, &refusal);
                 }
             };
-            let visit = Visit { token: token.as_deref(), ..visit(&parts, source) };
+            let visit = Visit { token: token.as_deref(), ..visit(&head, source) };
             let submit = async |read| submit(edge, channel, read).await;
             match channel {
                 Channel::Form => site_form::post(&context, &visit, body, submit).await,

@@ -82,7 +82,7 @@ pub(in crate::channel::http) async fn telnyx(
 
 /// `POST /v1/ivr/events`.
 pub(in crate::channel::http) async fn event(edge: &Edge, request: Request) -> Reply {
-    let trace = request.trace.clone();
+    let trace = request.trace;
     match take_event(edge, request).await {
         Ok(taken) => {
             let mut reply = reply(taken.status(), "application/json", taken.to_json().to_string());

@@ -18,7 +18,7 @@ use crate::{
 
 /// `POST /v1/links`.
 pub(in crate::channel::http) async fn links(edge: &Edge, request: Request) -> Reply {
-    let trace = request.trace.clone();
+    let trace = request.trace;
     match make(edge, request).await {
         Ok(links) => reply(StatusCode::CREATED, "application/json", links),
         Err(refusal) => problem(&refusal, &trace),

@@ -66,7 +66,7 @@ pub(in crate::channel::http) fn preflight(edge: &Edge, request: &Request) -> Rep
 
 /// `POST /v1/beacon`.
 pub(in crate::channel::http) async fn beacon(edge: &Edge, request: Request) -> Reply {
-    let trace = request.trace.clone();
+    let trace = request.trace;
     let catalog = edge.catalog.load_full();
     let origin = request.parts.headers.get(header::ORIGIN).cloned();
     let read = read_beacon(edge, &catalog, request).await;
