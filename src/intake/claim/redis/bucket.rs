@@ -105,7 +105,7 @@ impl Buckets {
         let index = class.index(id);
         let refreshed = into_secs * EXPIRES_A_PERIOD / period_secs;
         let marks = class.marks((period, refreshed, generation));
-        let key = |period| format!("{}{{{}}}{}{}", self.prefix, short(index), class.letter, short(period));
+        let key = |period| self.key(index, class.letter, period);
         let place = usize::try_from(index).unwrap_or(usize::MAX);
         let looked_at = into_secs < class.span_secs && period > 0 && !is_set(&marks.alone, place);
         let expire_secs = period_secs - into_secs + class.span_secs;
@@ -117,6 +117,18 @@ impl Buckets {
             index: place,
             marks,
         }
+    }
+
+    /// Written without the machinery of `format!`: each answer has one or two.
+    fn key(&self, index: u64, letter: char, period: u64) -> String {
+        let mut key = String::with_capacity(self.prefix.len() + 24);
+        key.push_str(&self.prefix);
+        key.push('{');
+        push_short(&mut key, index);
+        key.push('}');
+        key.push(letter);
+        push_short(&mut key, period);
+        key
     }
 
     fn class(&self, window_secs: u64) -> &Class {
@@ -181,14 +193,13 @@ fn set(bits: &[AtomicU64], place: usize) {
 }
 
 /// A number in few letters.
-fn short(mut number: u64) -> String {
-    let mut text = String::new();
+fn push_short(text: &mut String, mut number: u64) {
     loop {
         let digit = u32::try_from(number % 36).ok().and_then(|digit| char::from_digit(digit, 36));
         text.push(digit.unwrap_or('0'));
         number /= 36;
         if number == 0 {
-            return text;
+            return;
         }
     }
 }

@@ -7,6 +7,7 @@ use super::{
     Shared, Written,
     bucket::Bucket,
     bytes,
+    gathered::Commands,
     link::{Live, NoScript},
 };
 use crate::{
@@ -19,6 +20,8 @@ use crate::{
     outcome::ResponseId,
 };
 
+/// What a command's name, key, field and claim take.
+const COMMAND_BYTES: usize = 96;
 /// Tries of a claim that others write at the same time.
 const TRIES: u32 = 4;
 /// Writes a claim only where it is still as it was read; else gives what is there. Only on the rare path: a script
@@ -59,10 +62,11 @@ impl Claiming<'_> {
         for _ in 0..TRIES {
             match self.enter(&fresh).await? {
                 Entered::New(None) => return Some(self.claimed(Verdict::Fresh, self.ask.stamp)),
-                Entered::New(Some(previous)) => return Some(self.revise(fresh, previous).await),
+                // Boxed: seldom, and large, so that the others would be moved as more.
+                Entered::New(Some(previous)) => return Some(Box::pin(self.revise(fresh, previous)).await),
                 Entered::Known => {
                     if let Some(known) = self.read().await? {
-                        return Some(self.revise(known.clone(), known).await);
+                        return Some(Box::pin(self.revise(known.clone(), known)).await);
                     }
                 }
             }
@@ -72,25 +76,17 @@ impl Claiming<'_> {
 
     /// The one command of a fresh answer, and what rides along.
     async fn enter(&self, fresh: &Packed) -> Option<Entered> {
-        let bucket = &self.bucket;
-        if bucket.previous.is_none() && bucket.expire_secs.is_none() {
-            let value = self
-                .one(redis::cmd("HSETNX").arg(&bucket.key).arg(self.field()).arg(fresh.as_slice()))
-                .await?;
-            return Some(if value == Value::Int(1) { Entered::New(None) } else { Entered::Known });
-        }
-        let mut pipeline = redis::pipe();
-        pipeline.cmd("HSETNX").arg(&bucket.key).arg(self.field()).arg(fresh.as_slice());
+        let (bucket, field) = (&self.bucket, self.field());
+        let mut commands = Commands::with_capacity(4);
+        commands.push(command("HSETNX", &bucket.key).arg(field).arg(fresh.as_slice()).take());
         if let Some(previous) = &bucket.previous {
-            pipeline.cmd("HGET").arg(previous).arg(self.field());
+            commands.push(command("HGET", previous).arg(field).take());
         }
         if let Some(expire_secs) = bucket.expire_secs {
-            pipeline.cmd("EXPIRE").arg(&bucket.key).arg(expire_secs);
-            if let Some(previous) = &bucket.previous {
-                pipeline.cmd("EXISTS").arg(previous);
-            }
+            commands.push(command("EXPIRE", &bucket.key).arg(expire_secs).take());
+            commands.extend(bucket.previous.as_ref().map(|previous| command("EXISTS", previous)));
         }
-        let mut values = self.shared.link.many(self.live, &pipeline, self.deadline).await?.into_iter();
+        let mut values = self.shared.link.many(self.live, commands, self.deadline).await?.into_iter();
         let is_new = values.next()? == Value::Int(1);
         let previous = if bucket.previous.is_some() { bytes(values.next()?)? } else { None };
         if values.next() == Some(Value::Int(1)) {
@@ -168,6 +164,13 @@ impl Claiming<'_> {
     const fn claimed(&self, verdict: Verdict, stamp: Timestamp) -> Claimed {
         Claimed { verdict, verified: true, stamp }
     }
+}
+
+/// A command on a key, with room for a field and a claim.
+fn command(name: &str, key: &str) -> Cmd {
+    let mut command = Cmd::with_capacity(4, COMMAND_BYTES);
+    command.arg(name).arg(key);
+    command
 }
 
 /// The part of an id that its bucket's name does not tell.

@@ -17,7 +17,7 @@ use std::{
 };
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use redis::{Cmd, ErrorKind, Pipeline, RedisError, RedisResult, ServerErrorKind, Value};
+use redis::{Cmd, ErrorKind, RedisError, RedisResult, ServerErrorKind, Value};
 use tokio::{
     sync::Semaphore,
     time::{Instant, timeout, timeout_at},
@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     ConnectError,
+    gathered::Commands,
     wire::{self, Servers, Watch, Wire},
 };
 use crate::{
@@ -141,11 +142,11 @@ impl Link {
     pub(super) async fn many(
         &self,
         live: &Live,
-        pipeline: &Pipeline,
+        commands: Commands,
         deadline: Instant,
     ) -> Option<Vec<Value>> {
         let mut wire = live.wire.clone();
-        self.bounded(live, deadline, async move { wire.many(pipeline).await }).await?.ok()
+        self.bounded(live, deadline, async move { wire.many(commands).await }).await?.ok()
     }
 
     /// Whether a claim at `key`, written at `written` and read over `live`, is younger than the connection: then no

@@ -5,6 +5,7 @@
 
 mod bucket;
 mod claiming;
+mod gathered;
 mod idempotency;
 mod link;
 mod settled;
@@ -187,12 +188,11 @@ impl RedisClaims {
         let shared = &self.shared;
         let live = shared.link.live()?;
         let key = format!("{}q:{}", shared.prefix, hex::encode(counter));
-        let mut pipeline = redis::pipe();
-        pipeline.cmd("INCRBY").arg(&key).arg(amount);
-        pipeline.cmd("EXPIRE").arg(&key).arg(kept.as_secs().max(1));
+        let add = redis::cmd("INCRBY").arg(&key).arg(amount).to_owned();
+        let expire = redis::cmd("EXPIRE").arg(&key).arg(kept.as_secs().max(1)).to_owned();
         // A reply that is lost leaves time to ask again.
         let deadline = deadline.min(Instant::now() + self.timeout / 2);
-        let values = shared.link.many(&live, &pipeline, deadline).await?;
+        let values = shared.link.many(&live, vec![add, expire], deadline).await?;
         let total = values.into_iter().next().and_then(|value| i64::from_redis_value(value).ok())?;
         Some(Leased { total })
     }

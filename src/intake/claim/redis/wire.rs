@@ -12,9 +12,9 @@ use std::{
 use futures_util::future::try_join_all;
 use redis::{
     AsyncConnectionConfig, Client, ClientTlsConfig, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind,
-    FromRedisValue, IntoConnectionInfo, Pipeline, ProtocolVersion, PushInfo, PushKind, RedisError,
-    RedisResult, TlsCertificates, Value,
-    aio::{ConnectionLike, MultiplexedConnection, SendError},
+    FromRedisValue, IntoConnectionInfo, ProtocolVersion, PushInfo, PushKind, RedisError, RedisResult,
+    TlsCertificates, Value,
+    aio::{ConnectionLike, SendError},
     cluster::ClusterClientBuilder,
     cluster_async::ClusterConnection,
     cluster_routing::{MultipleNodeRoutingInfo, Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr},
@@ -22,10 +22,9 @@ use redis::{
 
 use tokio_util::sync::CancellationToken;
 
+use super::gathered::{Commands, Gathered, WAITING};
 use crate::{clock::Clock, config::settings::RedisMode, tls::ClientTls};
 
-/// Commands that wait to be written; a decoded batch fits.
-const PIPELINE_COMMANDS: usize = 512;
 /// Retries of the cluster client for a redirected or refused command; the submission's own bound comes first.
 const CLUSTER_RETRIES: u32 = 4;
 const CLUSTER_RETRY_WAIT_MS: (u64, u64) = (2, 20);
@@ -33,7 +32,7 @@ const CLUSTER_RETRY_WAIT_MS: (u64, u64) = (2, 20);
 /// A connection; its clones share the socket.
 #[derive(Clone)]
 pub(super) enum Wire {
-    Single(MultiplexedConnection),
+    Single(Gathered),
     Cluster(ClusterConnection),
     #[cfg(test)]
     Simulated(crate::simulation::RedisConnection),
@@ -43,7 +42,7 @@ impl Wire {
     /// Sends one command.
     pub(super) async fn one(&mut self, command: &Cmd) -> RedisResult<Value> {
         match self {
-            Self::Single(wire) => wire.req_packed_command(command).await?.extract_error(),
+            Self::Single(wire) => wire.one(command).await,
             Self::Cluster(wire) => wire.req_packed_command(command).await?.extract_error(),
             #[cfg(test)]
             Self::Simulated(wire) => wire.one(command).await,
@@ -52,16 +51,15 @@ impl Wire {
 
     /// Sends commands on keys of one slot at once; a value for each. They are carried out in this order, but for a
     /// slot of a cluster that is just being moved.
-    pub(super) async fn many(&mut self, pipeline: &Pipeline) -> RedisResult<Vec<Value>> {
+    pub(super) async fn many(&mut self, commands: Commands) -> RedisResult<Vec<Value>> {
         match self {
-            Self::Single(wire) => {
-                let values = wire.req_packed_commands(pipeline, 0, pipeline.len()).await?;
-                values.into_iter().map(Value::extract_error).collect()
-            }
-            Self::Cluster(wire) => each(wire, pipeline).await,
+            Self::Single(wire) => wire.many(commands).await,
+            Self::Cluster(wire) => each(wire, &commands).await,
             #[cfg(test)]
             Self::Simulated(wire) => {
-                wire.many(pipeline).await?.into_iter().map(Value::extract_error).collect()
+                let mut pipeline = redis::Pipeline::new();
+                commands.into_iter().for_each(|command| _ = pipeline.add_command(command));
+                wire.many(&pipeline).await?.into_iter().map(Value::extract_error).collect()
             }
         }
     }
@@ -94,8 +92,8 @@ impl Wire {
 
 /// Each command finds its own way. The cluster client redirects a pipeline as a whole when one key of it has moved: a
 /// key that has not would be made again on the other node, where `redis-cli --cluster reshard` then stops.
-async fn each(wire: &ClusterConnection, pipeline: &Pipeline) -> RedisResult<Vec<Value>> {
-    let commands = pipeline.cmd_iter().map(|command| {
+async fn each(wire: &ClusterConnection, commands: &[Cmd]) -> RedisResult<Vec<Value>> {
+    let commands = commands.iter().map(|command| {
         let mut wire = wire.clone();
         async move { wire.req_packed_command(command).await?.extract_error() }
     });
@@ -240,7 +238,7 @@ fn configured(patience: Duration) -> AsyncConnectionConfig {
     AsyncConnectionConfig::new()
         .set_connection_timeout(Some(patience))
         .set_response_timeout(None)
-        .set_pipeline_buffer_size(PIPELINE_COMMANDS)
+        .set_pipeline_buffer_size(WAITING)
 }
 
 /// The first server that can be connected to.
@@ -248,7 +246,7 @@ async fn single(servers: &Named, config: AsyncConnectionConfig) -> RedisResult<W
     let mut failed = Err(RedisError::from((ErrorKind::InvalidClientConfig, "there is no URL")));
     for server in &servers.servers {
         match servers.client(server)?.get_multiplexed_async_connection_with_config(&config).await {
-            Ok(wire) => return Ok(Wire::Single(wire)),
+            Ok(connection) => return Ok(Wire::Single(Gathered::over(connection))),
             Err(error) => failed = Err(error),
         }
     }

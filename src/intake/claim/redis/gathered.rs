@@ -1,0 +1,106 @@
+//! One server's connection, with what many ask for gathered: whoever asks in one turn of the runtime shares one write
+//! to the socket, and one read of the replies.
+//!
+//! The runtime goes on with a task that was just woken before it goes on with others that are ready. So the connection's
+//! own task would write each command by itself, and each write costs more than the command: a system call here, a
+//! wake-up and a read there. This one steps back once when it is woken, until all who are ready have asked.
+
+use futures_util::{StreamExt as _, stream::FuturesUnordered};
+use redis::{
+    Cmd, ErrorKind, Pipeline, RedisError, RedisResult, Value,
+    aio::{ConnectionLike as _, MultiplexedConnection},
+};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::yield_now,
+};
+use tokio_util::task::TaskTracker;
+
+/// Commands of one asker, on keys of one slot. On the heap: every future around them would hold them once more.
+pub(super) type Commands = Vec<Cmd>;
+
+/// Askers that wait for the next write; a decoded batch fits.
+pub(super) const WAITING: usize = 512;
+
+/// A connection; its clones share the socket.
+#[derive(Clone)]
+pub(super) struct Gathered(mpsc::Sender<Order>);
+
+/// What one asks for, and where the values go.
+struct Order {
+    commands: Commands,
+    reply: oneshot::Sender<RedisResult<Vec<Value>>>,
+}
+
+impl Gathered {
+    /// Gathers for a connection, until the last clone is dropped: then nobody waits for a reply any more.
+    pub(super) fn over(connection: MultiplexedConnection) -> Self {
+        let (orders, waiting) = mpsc::channel(WAITING);
+        // Nobody has to wait for its end: it holds nothing but the connection.
+        TaskTracker::new().spawn(gather(connection, waiting));
+        Self(orders)
+    }
+
+    /// Sends a command.
+    pub(super) async fn one(&self, command: &Cmd) -> RedisResult<Value> {
+        let values = self.many(vec![command.clone()]).await?;
+        values.into_iter().next().ok_or_else(closed)
+    }
+
+    /// Sends commands, in their order and with none between them; a value for each.
+    pub(super) async fn many(&self, commands: Commands) -> RedisResult<Vec<Value>> {
+        let (reply, replied) = oneshot::channel();
+        self.0.send(Order { commands, reply }).await.map_err(|_| closed())?;
+        replied.await.unwrap_or_else(|_| Err(closed()))
+    }
+}
+
+async fn gather(connection: MultiplexedConnection, mut waiting: mpsc::Receiver<Order>) {
+    let mut on_the_way = FuturesUnordered::new();
+    loop {
+        tokio::select! {
+            order = waiting.recv() => {
+                let Some(first) = order else { return };
+                yield_now().await;
+                let mut orders = vec![first];
+                while let Ok(order) = waiting.try_recv() {
+                    orders.push(order);
+                }
+                on_the_way.push(exchange(connection.clone(), orders));
+            }
+            Some(()) = on_the_way.next() => {}
+        }
+    }
+}
+
+/// Sends the commands of all who still wait, and hands out the values.
+async fn exchange(mut connection: MultiplexedConnection, mut orders: Vec<Order>) {
+    orders.retain(|order| !order.reply.is_closed());
+    let mut pipeline = Pipeline::with_capacity(orders.len());
+    let replies: Vec<_> = orders.into_iter().map(|order| take(order, &mut pipeline)).collect();
+    if replies.is_empty() {
+        return;
+    }
+    let exchanged = connection.req_packed_commands(&pipeline, 0, pipeline.len()).await;
+    let mut values = exchanged.map(Vec::into_iter);
+    for (count, reply) in replies {
+        let share = match &mut values {
+            Ok(values) => values.take(count).map(Value::extract_error).collect(),
+            Err(error) => Err(error.clone()),
+        };
+        // Who has given up meanwhile hears nothing.
+        drop(reply.send(share));
+    }
+}
+
+fn take(order: Order, pipeline: &mut Pipeline) -> (usize, oneshot::Sender<RedisResult<Vec<Value>>>) {
+    let count = order.commands.len();
+    for command in order.commands {
+        pipeline.add_command(command);
+    }
+    (count, order.reply)
+}
+
+fn closed() -> RedisError {
+    RedisError::from((ErrorKind::Io, "the connection is closed"))
+}
