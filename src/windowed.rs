@@ -44,7 +44,8 @@ async fn drive<T, R, Work: Future<Output = R>>(
         let next = async { Some((results.reserve().await.ok()?, items.next().await?)) };
         tokio::select! {
             next = next => match next {
-                Some((place, item)) => begun.push(async { place.send(work(item).await) }),
+                // Boxed where it is made: it is moved as often as it is handed on.
+                Some((place, item)) => begun.push(Box::pin(async { place.send(work(item).await) })),
                 None => break,
             },
             Some(()) = begun.next() => {}

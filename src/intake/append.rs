@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use prost::Message as _;
 use scopeguard::ScopeGuard;
 
@@ -13,16 +14,59 @@ use crate::{
 };
 
 /// A record that has room in the spool.
-#[derive(Debug)]
 pub(super) struct Pending {
     room: Room,
     pub(super) ticket: Ticket,
-    record: Record,
+    draft: Draft,
+}
+
+/// It is somebody's.
+impl std::fmt::Debug for Pending {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pending").field("ticket", &self.ticket).finish_non_exhaustive()
+    }
+}
+
+/// A record that is encoded but for what its claim decides. That goes last, so that nothing is encoded twice: protobuf's
+/// fields may come in any order.
+pub(super) struct Draft {
+    record: Vec<u8>,
+    decided: Decided,
+}
+
+/// Of `voxgate.store.v1.Record`, what its claim decides.
+#[derive(Clone, Copy, PartialEq, prost::Message)]
+struct Decided {
+    #[prost(int64, tag = "14")]
+    stamp_us: i64,
+    #[prost(enumeration = "Claim", tag = "20")]
+    claim: i32,
+}
+
+impl Draft {
+    /// Encodes a record.
+    pub(super) fn of(mut record: Record) -> Self {
+        let decided = Decided {
+            stamp_us: std::mem::take(&mut record.stamp_us),
+            claim: std::mem::take(&mut record.claim),
+        };
+        Self { record: record.encode_to_vec(), decided }
+    }
+
+    /// Length of the encoded record.
+    pub(super) fn bytes(&self) -> usize {
+        self.record.len() + self.decided.encoded_len()
+    }
+
+    fn finish(mut self) -> Bytes {
+        self.record.extend(self.decided.encode_to_vec());
+        self.record.into()
+    }
 }
 
 impl Pending {
-    pub(super) const fn new(room: Room, ticket: Ticket, record: Record) -> Self {
-        Self { room, ticket, record }
+    pub(super) const fn new(room: Room, ticket: Ticket, draft: Draft) -> Self {
+        Self { room, ticket, draft }
     }
 
     /// Appends it as it is (`unverified`) should it be dropped: its caller hung up while the claim was asked, and the
@@ -33,13 +77,14 @@ impl Pending {
 
     /// Takes over what the claims said.
     pub(super) const fn claimed(&mut self, claimed: &Claimed) {
-        self.record.stamp_us = claimed.stamp.as_micros();
-        self.record.claim = if claimed.verified { Claim::Verified as i32 } else { Claim::Unverified as i32 };
+        self.draft.decided.stamp_us = claimed.stamp.as_micros();
+        self.draft.decided.claim =
+            if claimed.verified { Claim::Verified as i32 } else { Claim::Unverified as i32 };
     }
 
     /// Hands it to the spool; the future is its fate.
     pub(super) fn append(self, spool: &Spool) -> Appended {
-        spool.append(self.room, self.ticket, self.record.encode_to_vec().into())
+        spool.append(self.room, self.ticket, self.draft.finish())
     }
 
     /// Nothing is to be written, and nothing was claimed that is not on disk.
@@ -66,4 +111,26 @@ pub(super) fn full(full: Full) -> Refusal {
 pub(super) fn failed(_: AppendError) -> Refusal {
     Refusal::new(Reason::SpoolFailed, "the answer could not be made durable; try again")
         .retry_after(Duration::from_secs(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_draft_reads_as_the_record_that_it_was_made_of_and_says_its_length() {
+        let record = Record {
+            survey: "nps".to_owned(),
+            stamp_us: 1_700_000_000_000_000,
+            received_us: 7,
+            claim: Claim::Unverified.into(),
+            test: true,
+            ..Record::default()
+        };
+        let draft = Draft::of(record.clone());
+        let bytes = draft.bytes();
+        let whole = draft.finish();
+        assert_eq!(whole.len(), bytes);
+        assert_eq!(Record::decode(whole).unwrap(), record);
+    }
 }

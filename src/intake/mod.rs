@@ -36,8 +36,8 @@ use smallvec::SmallVec;
 use tokio::{sync::Semaphore, time::Instant};
 
 use self::{
-    append::Pending,
-    claim::{Ask, Claims, Idempotency, Verdict},
+    append::{Draft, Pending},
+    claim::{Ask, ClaimedAnswers, Claims, Idempotency, Verdict},
     event::Touches,
     identify::{Identified, identify},
     limit::{Limiter, Scope},
@@ -46,7 +46,7 @@ use self::{
 };
 use crate::{
     catalog::{Catalog, IdentityKey, Quota},
-    clock::Clock,
+    clock::{Clock, Timestamp},
     config::settings,
     outcome::{InFlight, Ledger, Outcome, Problem, QuotaStatus, Reason, Receipt, Refusal, ResponseId},
     proto::store::v1 as wire,
@@ -173,6 +173,13 @@ impl Intake {
 
     async fn take(&self, submission: Submission, flight: &mut InFlight<'_>) -> Result<Receipt, Refusal> {
         let _place = self.places.try_acquire().map_err(|_| busy())?;
+        let admitted = self.admit(submission, flight).await?;
+        self.claim_and_spool(admitted, flight).await
+    }
+
+    /// Steps 1 to 3. What is left of a submission then is small: it is moved often, and kept for as long as Redis and the
+    /// disk take.
+    async fn admit(&self, submission: Submission, flight: &mut InFlight<'_>) -> Result<Admitted, Refusal> {
         let catalog = self.catalog.load_full();
         let identified = identify(submission, &catalog, &self.identity_key, self.clock.now())?;
         flight.brand(&identified.brand.id);
@@ -180,9 +187,7 @@ impl Intake {
         let deadline = Instant::now() + self.claims.patience();
         let quota = self.limit(&catalog, &mut validated, deadline).await?;
         let patience = deadline.saturating_duration_since(Instant::now());
-        let mut receipt = self.claim_and_spool(validated, patience, flight).await?;
-        receipt.quota = quota;
-        Ok(receipt)
+        Ok(Admitted::new(validated, &self.identity_key, quota, patience))
     }
 
     /// Step 3: unproven traffic by its source, a link by its token, a call by its id, and the shared quotas. A person's
@@ -213,36 +218,32 @@ impl Intake {
     /// of the caller.
     async fn claim_and_spool(
         &self,
-        validated: Validated,
-        patience: Duration,
+        admitted: Admitted,
         flight: &mut InFlight<'_>,
     ) -> Result<Receipt, Refusal> {
-        let record = record::record(&validated);
-        let room = self.spool.reserve(record.encoded_len()).map_err(append::full)?;
-        let receipt = unclaimed_receipt(&validated);
+        let Admitted { draft, receipt, claim } = admitted;
+        let room = self.spool.reserve(draft.bytes()).map_err(append::full)?;
         flight.expect(receipt.outcome, receipt.reason);
-        let remembered = remembered_key(&validated, &record, &self.identity_key);
-        let pending = Pending::new(room, self.claims.ticket(), record);
+        let pending = Pending::new(room, self.claims.ticket(), draft);
         if receipt.outcome == Outcome::Quarantined {
             self.land(pending).await?;
             return Ok(receipt);
         }
-        self.claim(validated, receipt, pending, remembered, patience, flight).await
+        self.claim(claim, receipt, pending, flight).await
     }
 
     async fn claim(
         &self,
-        validated: Validated,
+        claim: ToClaim,
         mut receipt: Receipt,
         pending: Pending,
-        remembered: Option<RememberedKey>,
-        patience: Duration,
         flight: &mut InFlight<'_>,
     ) -> Result<Receipt, Refusal> {
         let mut pending = pending.survive_hangup(&self.spool);
         let turn = self.order.turn(receipt.id).await;
-        let asking = turn.ask(patience);
-        let known = self.known_key(remembered, receipt.id, &pending.ticket, asking.deadline).await;
+        let asking = turn.ask(claim.patience);
+        let known =
+            self.known_key(claim.remembered.as_ref(), receipt.id, &pending.ticket, asking.deadline).await;
         if let Known::Settled(id) = known {
             ScopeGuard::into_inner(pending).cancel();
             return Ok(Receipt { id, outcome: Outcome::Duplicate, ..receipt });
@@ -251,9 +252,7 @@ impl Intake {
             ScopeGuard::into_inner(pending).cancel();
             return Err(key_reused());
         }
-        let answers = record::claimed(&validated.answers);
-        let ask = ask(&validated, &answers);
-        let claimed = self.claims.claim(&ask, &pending.ticket, asking.deadline).await;
+        let claimed = self.claims.claim(&claim.ask(receipt.id), &pending.ticket, asking.deadline).await;
         drop(asking);
         (receipt.outcome, receipt.reason) = match known {
             Known::Unsettled => (Outcome::Duplicate, None),
@@ -280,17 +279,18 @@ impl Intake {
 
     async fn known_key(
         &self,
-        key: Option<RememberedKey>,
+        key: Option<&RememberedKey>,
         id: ResponseId,
         ticket: &claim::Ticket,
         deadline: Instant,
     ) -> Known {
         let Some(RememberedKey { scope, payload, strict }) = key else { return Known::No };
-        match self.claims.idempotent(&scope, payload, id, ticket, deadline).await {
+        // Boxed: few send a key, and the others would be moved as more.
+        match Box::pin(self.claims.idempotent(scope, *payload, id, ticket, deadline)).await {
             Idempotency::New | Idempotency::Unknown => Known::No,
             Idempotency::Same { id, settled: true } => Known::Settled(id),
             Idempotency::Same { settled: false, .. } => Known::Unsettled,
-            Idempotency::Other if strict => Known::Other,
+            Idempotency::Other if *strict => Known::Other,
             Idempotency::Other => Known::No,
         }
     }
@@ -361,32 +361,78 @@ fn remembered_key(
     })
 }
 
-fn unclaimed_receipt(validated: &Validated) -> Receipt {
-    let hold = validated.identified.submission.hold;
-    Receipt {
-        id: validated.identified.id,
-        outcome: hold.map_or(Outcome::Accepted, |_| Outcome::Quarantined),
-        reason: hold,
-        identity: validated.identified.identity,
-        answers: validated.answers.clone(),
-        quota: None,
+/// What is claimed and spooled of a submission.
+struct Admitted {
+    draft: Draft,
+    /// As if no claim had been asked.
+    receipt: Receipt,
+    claim: ToClaim,
+}
+
+/// What is asked of the claims.
+struct ToClaim {
+    remembered: Option<RememberedKey>,
+    now: Timestamp,
+    stamp: Timestamp,
+    edit_window: Duration,
+    answers: ClaimedAnswers,
+    /// What storage will say of it, as far as it can be said of it alone.
+    confidence: Confidence,
+    /// A page saw who sent it.
+    is_evidence: bool,
+    /// What is left of the time that one may wait for Redis.
+    patience: Duration,
+}
+
+impl Admitted {
+    fn new(
+        validated: Validated,
+        identity_key: &IdentityKey,
+        quota: Option<QuotaStatus>,
+        patience: Duration,
+    ) -> Self {
+        let record = record::record(&validated);
+        let remembered = remembered_key(&validated, &record, identity_key);
+        let Validated { identified, answers } = validated;
+        let Identified { id, identity, stamp, now, .. } = identified;
+        let edit_window = identified.survey.edit_window;
+        let reason = identified.submission.hold;
+        let outcome = reason.map_or(Outcome::Accepted, |_| Outcome::Quarantined);
+        let signals = identified.submission.signals.as_ref();
+        let confidence = match verdict::by_itself(signals) {
+            wire::Confidence::Confirmed => Confidence::Confirmed,
+            _ => Confidence::Provisional,
+        };
+        let claim = ToClaim {
+            remembered,
+            now,
+            stamp,
+            edit_window,
+            answers: record::claimed(&answers),
+            confidence,
+            is_evidence: signals.is_some(),
+            patience,
+        };
+        Self {
+            draft: Draft::of(record),
+            claim,
+            receipt: Receipt { id, outcome, reason, identity, answers, quota },
+        }
     }
 }
 
-fn ask<'a>(validated: &Validated, answers: &'a [claim::ClaimedAnswer]) -> Ask<'a> {
-    let identified = &validated.identified;
-    Ask {
-        id: identified.id,
-        now: identified.now,
-        stamp: identified.stamp,
-        edit_window: identified.survey.edit_window,
-        answers,
-        confidence: match verdict::by_itself(identified.submission.signals.as_ref()) {
-            wire::Confidence::Confirmed => Confidence::Confirmed,
-            _ => Confidence::Provisional,
-        },
-        spooled_again: SPOOLED_AGAIN,
-        is_evidence: identified.submission.signals.is_some(),
+impl ToClaim {
+    fn ask(&self, id: ResponseId) -> Ask<'_> {
+        Ask {
+            id,
+            now: self.now,
+            stamp: self.stamp,
+            edit_window: self.edit_window,
+            answers: &self.answers,
+            confidence: self.confidence,
+            spooled_again: SPOOLED_AGAIN,
+            is_evidence: self.is_evidence,
+        }
     }
 }
 

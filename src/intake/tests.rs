@@ -413,3 +413,11 @@ async fn a_held_answer_claims_nothing_and_is_told_so() {
     let records = running.settled().await;
     assert_eq!(records[0].hold, "link_expired");
 }
+
+/// It is moved into every future around it, and a batch holds hundreds. Half of it is the played Redis of tests.
+#[tokio::test]
+async fn a_submission_under_way_takes_few_kilobytes() {
+    let running = Running::start();
+    let bytes = size_of_val(&running.intake.submit(nps("t-1", 9)));
+    assert!(bytes <= 5 * 1024, "{bytes} bytes");
+}

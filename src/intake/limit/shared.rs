@@ -143,7 +143,8 @@ impl Shared {
                 }
                 Taken::UsedUp => return Err(state.refusal(self.clock.now())),
                 Taken::NoLease if !self.claims.is_up() || Instant::now() >= deadline => break,
-                Taken::NoLease => self.lease_for(state, deadline).await,
+                // Boxed: one in thousands waits for it.
+                Taken::NoLease => Box::pin(self.lease_for(state, deadline)).await,
             }
         }
         let now = self.clock.now();
