@@ -29,7 +29,8 @@ impl Fields {
         let essence = content_type.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
         match essence.as_str() {
             "application/x-www-form-urlencoded" => Self::urlencoded(&body, most),
-            "multipart/form-data" => Self::multipart(content_type, body, most).await,
+            // Tens of kilobytes of a future, which the other kind of form would be moved as too.
+            "multipart/form-data" => Box::pin(Self::multipart(content_type, body, most)).await,
             _ => Err(Refusal::new(
                 Reason::UnsupportedMediaType,
                 "send application/x-www-form-urlencoded or multipart/form-data",

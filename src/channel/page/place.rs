@@ -8,7 +8,14 @@ use crate::survey::Survey;
 /// The decoded segments of a raw path; a trailing slash or dot, as texts put behind addresses, is none of it.
 pub(crate) fn segments(path: &str) -> Vec<String> {
     let path = path.trim_start_matches('/').trim_end_matches(['/', '.']);
-    path.split('/').map(|segment| percent_decode_str(segment).decode_utf8_lossy().into_owned()).collect()
+    path.split('/').map(decoded).collect()
+}
+
+fn decoded(segment: &str) -> String {
+    match segment.as_bytes().contains(&b'%') {
+        true => percent_decode_str(segment).decode_utf8_lossy().into_owned(),
+        false => segment.to_owned(),
+    }
 }
 
 /// The address of the page whose path has this last segment, relative to a page `deeper` segments below it; it works

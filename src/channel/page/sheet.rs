@@ -73,7 +73,7 @@ impl Sheet {
             available.push(&survey.default_language);
         }
         let order = |tag: &Language| brand.languages.iter().position(|own| own.primary() == tag.primary());
-        available.sort_by_key(|language| order(language).unwrap_or(usize::MAX));
+        available.sort_by_cached_key(|language| order(language).unwrap_or(usize::MAX));
         let language = language::choose(&wishes, &brand.languages, &available, &survey.default_language);
         let languages = available.into_iter().cloned().collect();
         Self {
@@ -159,9 +159,10 @@ impl Sheet {
     /// A survey's text in the language of the page, its places filled.
     pub(crate) fn text(&self, texts: &Texts) -> String {
         let subject = self.invitation.references.subject.as_ref().map(|subject| subject.reference.as_str());
-        texts
-            .get(&self.language, &self.invitation.survey.default_language)
-            .replace("{brand}", &self.invitation.brand.name)
-            .replace("{subject}", subject.unwrap_or(""))
+        let text = texts.get(&self.language, &self.invitation.survey.default_language);
+        if !text.as_bytes().contains(&b'{') {
+            return text.to_owned();
+        }
+        text.replace("{brand}", &self.invitation.brand.name).replace("{subject}", subject.unwrap_or(""))
     }
 }
