@@ -19,7 +19,7 @@ use tokio_util::task::TaskTracker;
 /// Commands of one asker, on keys of one slot. On the heap: every future around them would hold them once more.
 pub(super) type Commands = Vec<Cmd>;
 
-/// Askers that wait for the next write; a decoded batch fits.
+/// Askers that wait for the next write, and that share one; a decoded batch fits.
 pub(super) const WAITING: usize = 512;
 
 /// A connection; its clones share the socket.
@@ -63,7 +63,7 @@ async fn gather(connection: MultiplexedConnection, mut waiting: mpsc::Receiver<O
                 let Some(first) = order else { return };
                 yield_now().await;
                 let mut orders = vec![first];
-                while let Ok(order) = waiting.try_recv() {
+                while orders.len() < WAITING && let Ok(order) = waiting.try_recv() {
                     orders.push(order);
                 }
                 on_the_way.push(exchange(connection.clone(), orders));
