@@ -165,7 +165,8 @@ impl OpenedLink {
         if needs_key {
             sheet.carry_key(page::form_key(fields));
         }
-        sheet.carry_evidence(context, fields);
+        sheet.carry_seal(context, fields);
+        sheet.tell_presses();
         sheet.sends_presses = self.invitation.survey.email_confirm == EmailConfirm::Gesture;
         sheet
     }

@@ -43,6 +43,8 @@ pub(crate) struct Sheet {
     /// Where the person opts out, relative to the page, and whether they have.
     pub(crate) opt_out: Option<(String, bool)>,
     pub(crate) honeypot: bool,
+    /// The form says what was pressed on the page.
+    pub(crate) tells_presses: bool,
     /// A score that is pressed is sent at once.
     pub(crate) sends_presses: bool,
     pub(crate) text_chars: usize,
@@ -84,6 +86,7 @@ impl Sheet {
             framing: Framing::default(),
             opt_out: None,
             honeypot: false,
+            tells_presses: false,
             sends_presses: false,
             text_chars: context.text_chars,
             invitation,
@@ -98,13 +101,18 @@ impl Sheet {
         self.hidden.push(("key".to_owned(), key.text));
     }
 
-    /// Gives the page a seal of when it was served, and a place for what is pressed on it. A form that comes back with
-    /// something wrong in it keeps the seal of the page that was read.
-    pub(crate) fn carry_evidence(&mut self, context: &Context<'_>, fields: &Fields) {
+    /// Gives the page a seal of when it was served. A form that comes back with something wrong in it keeps the seal of
+    /// the page that was read.
+    pub(crate) fn carry_seal(&mut self, context: &Context<'_>, fields: &Fields) {
         let link = self.invitation.link();
         let seal = Seal::open(fields, context, link).unwrap_or_else(|| Seal::now(context));
         self.hidden.push((seal::FIELD.to_owned(), seal.text(context, link)));
+    }
+
+    /// Has the page say what was pressed on it.
+    pub(crate) fn tell_presses(&mut self) {
         self.hidden.push((signals::PRESSED.to_owned(), String::new()));
+        self.tells_presses = true;
     }
 
     /// The survey page. `selected` holds values by question id.

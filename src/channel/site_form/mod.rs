@@ -19,6 +19,7 @@ use crate::{
     },
     intake::{Proof, Submission},
     outcome::{Problem, Reason, Receipt, Refusal},
+    proto::store::v1::{Press, Signals},
     survey::Channel,
 };
 
@@ -62,7 +63,8 @@ pub(crate) async fn post(
     let submission = match (&form, &fields) {
         (Ok(form), Ok(fields)) => {
             let signals = page::signals::sent(context, visit, fields, form.invitation.link());
-            // A form of another site was served by nobody we know.
+            // Its page has no script; a form of another site was served by nobody we know.
+            let signals = Signals { press: Press::Unspecified.into(), ..signals };
             let signals = signals.page_ms.is_some().then_some(signals);
             Ok(Submission { signals, ..form.submission(fields) })
         }
@@ -131,7 +133,7 @@ impl Form {
             }
         }
         sheet.carry_key(page::form_key(fields));
-        sheet.carry_evidence(context, fields);
+        sheet.carry_seal(context, fields);
         sheet.framing = Framing::of_sites(
             &self.invitation.brand,
             self.next.as_ref().and_then(|next| page::origin_of(next.as_str())),
