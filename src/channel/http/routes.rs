@@ -185,7 +185,7 @@ async fn post(edge: &Edge, request: Request, route: Route<'_>) -> Reply {
         Route::Beacon => doors::beacon(edge, request).await,
         Route::Responses => json::responses(edge, request).await,
         Route::Batch => json::batch_responses(edge, request).await,
-        Route::Links => doors::links(edge, request).await,
+        Route::Links => Box::pin(doors::links(edge, request)).await,
         Route::Widget
         | Route::WidgetVersion { .. }
         | Route::WidgetTypes
