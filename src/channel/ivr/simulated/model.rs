@@ -18,8 +18,7 @@ pub(super) struct Model<'s> {
 
 impl<'s> Model<'s> {
     pub(super) fn new(survey: &'s Survey) -> Self {
-        let mut model =
-            Self { survey, at: None, asked_again: 0, confirming: false, record: BTreeMap::new() };
+        let mut model = Self { survey, at: None, asked_again: 0, confirming: false, record: BTreeMap::new() };
         model.go_on_from(0);
         model
     }
@@ -38,8 +37,8 @@ impl<'s> Model<'s> {
         self.confirming
     }
 
-    pub(super) const fn is_asked_again(&self) -> bool {
-        self.asked_again > 0
+    pub(super) const fn asked_again(&self) -> u32 {
+        self.asked_again
     }
 
     pub(super) fn kind(&self) -> Kind {
@@ -110,7 +109,8 @@ impl<'s> Model<'s> {
             let question = &self.survey.questions[*at];
             let when = question.ask_when.as_ref().is_none_or(|when| {
                 score(&when.question).is_some_and(|score| {
-                    when.below.is_none_or(|below| score < below) && when.above.is_none_or(|above| score > above)
+                    when.below.is_none_or(|below| score < below)
+                        && when.above.is_none_or(|above| score > above)
                 })
             });
             question.kind != Kind::Text && when
