@@ -192,7 +192,9 @@ fn nowhere() -> Refusal {
 fn wrong_method(request: &Request, route: Route<'_>) -> Reply {
     let refusal = Refusal::new(Reason::MethodNotAllowed, format!("this route takes {}", route.methods()));
     let reply = match route {
-        Route::Twilio { .. } | Route::TwilioReport { .. } | Route::Telnyx { .. } => ivr::twilio::unread(&refusal),
+        Route::Twilio { .. } | Route::TwilioReport { .. } | Route::Telnyx { .. } => {
+            ivr::twilio::unread(&refusal)
+        }
         _ => json::problem(&refusal, &request.trace),
     };
     allow(reply, route.methods())

@@ -8,6 +8,8 @@
 //! TeXML is TwiML with fewer attributes: `<Gather>` has no `actionOnEmptyResult`, so that silence comes to the redirect
 //! behind it, and no `method`, which is the application's (it has to be POST).
 
+#[cfg(test)]
+mod fuzz;
 mod seal;
 mod signature;
 
@@ -20,13 +22,8 @@ use self::signature::Unproven;
 use super::{
     Desk,
     twilio::{
-        self, Callback, Proven, Reply, Request,
-        address::Address,
-        call::Webhook,
-        callback::Reported,
-        form::Form,
-        report::reported,
-        voice::TELNYX,
+        self, Callback, Proven, Reply, Request, address::Address, call::Webhook, callback::Reported,
+        form::Form, report::reported, voice::TELNYX,
     },
 };
 use crate::{
