@@ -13,7 +13,11 @@ async fn a_call_ends_in_the_store_as_one_of_any_other_provider_does() {
     let mut call = TelnyxCall::dial(&gateway, NPS).await;
     assert!(!call.said().contains("actionOnEmptyResult"), "TeXML has no such attribute: {}", call.said());
     call.say_nothing().await;
-    assert!(call.said().contains("Sorry"), "silence comes to the redirect, and is asked again: {}", call.said());
+    assert!(
+        call.said().contains("Sorry"),
+        "silence comes to the redirect, and is asked again: {}",
+        call.said()
+    );
     call.press("1").await;
     assert!(call.asks(), "a lone 1 is confirmed once: {}", call.said());
     call.press("0").await;
@@ -27,7 +31,8 @@ async fn a_call_ends_in_the_store_as_one_of_any_other_provider_does() {
 #[tokio::test]
 async fn turns_that_are_sent_again_get_the_same_bytes_and_change_nothing() {
     let mut gateway = Gateway::start().await;
-    let mut call = TelnyxCall::dial(&gateway, "/ivr/telnyx/acme/technician-visit?lang=de&interaction=v-1").await;
+    let mut call =
+        TelnyxCall::dial(&gateway, "/ivr/telnyx/acme/technician-visit?lang=de&interaction=v-1").await;
     for stars in ["5", "9", "1"] {
         call.press(stars).await;
     }
@@ -73,7 +78,8 @@ async fn what_is_not_signed_now_by_a_live_key_over_this_body_is_403_and_stores_n
     }
     assert_eq!(gateway.settled_ledger().await["rejected"], 6);
     assert!(gateway.store().all().await.is_empty());
-    let logged = gateway.logs_a_line("why a webhook was refused", |line| line.contains("Telnyx webhook")).await;
+    let logged =
+        gateway.logs_a_line("why a webhook was refused", |line| line.contains("Telnyx webhook")).await;
     assert!(logged.contains("ticket-1") && !logged.contains("crm-1"), "{logged}");
     assert_eq!(answer().send(&gateway).await.status, 200);
     gateway.store().scored("ticket-1", "recommend", 9).await;

@@ -41,7 +41,11 @@ async fn an_account_is_proven_by_either_of_its_own_tokens_and_by_no_other() {
         ("AC99999999999999999999999999999999", "new-token", 403),
     ] {
         for header in ["x-twilio-signature", "x-signalwire-signature"] {
-            assert_eq!(status(&gateway, account, header, token).await, expected, "{account} {token} {header}");
+            assert_eq!(
+                status(&gateway, account, header, token).await,
+                expected,
+                "{account} {token} {header}"
+            );
         }
     }
 }

@@ -70,7 +70,10 @@ async fn turns_come_again_at_another_gateway_and_after_a_restart() {
         assert_eq!(turn.again(&second).await, turn.said, "another gateway: {}", turn.digits);
     }
     let ledger = second.settled_ledger().await;
-    assert_eq!((&ledger["duplicate"], &ledger["accepted"], &ledger["revised"]), (&json!(2), &json!(0), &json!(0)));
+    assert_eq!(
+        (&ledger["duplicate"], &ledger["accepted"], &ledger["revised"]),
+        (&json!(2), &json!(0), &json!(0))
+    );
     drop(second);
     first.restart().await;
     assert_all_again(&first, &turns, "after a restart").await;

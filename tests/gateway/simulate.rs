@@ -50,7 +50,11 @@ async fn silence_a_slow_ten_and_a_hang_up_are_played() {
     assert_eq!(lines(&printed, "answer: "), ["recommend 10 promoter"], "{printed}");
     let printed = simulate(&gateway, "--survey technician-visit --keys 5 --dialect telnyx").ok();
     assert_eq!(lines(&printed, "end: "), ["the caller hung up"], "{printed}");
-    assert_eq!(lines(&printed, "answer: "), ["knowledge 5 satisfied"], "hanging up keeps what was said: {printed}");
+    assert_eq!(
+        lines(&printed, "answer: "),
+        ["knowledge 5 satisfied"],
+        "hanging up keeps what was said: {printed}"
+    );
     let printed = simulate(&gateway, "--survey support-nps --dialect events --keys 11#7").ok();
     assert!(printed.contains("note: must be a whole number from 0 to 10"), "{printed}");
     assert_eq!(lines(&printed, "answer: "), ["recommend 7 passive"], "{printed}");
@@ -72,7 +76,11 @@ async fn keys_can_be_typed_line_by_line_and_the_end_of_input_hangs_up() {
     let printed = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{printed}");
     assert_eq!(lines(&printed, "keys: "), ["(silence)", "4", "2", "(hangs up)"], "{printed}");
-    assert_eq!(lines(&printed, "answer: "), ["knowledge 4 satisfied", "expertise 2 dissatisfied"], "{printed}");
+    assert_eq!(
+        lines(&printed, "answer: "),
+        ["knowledge 4 satisfied", "expertise 2 dissatisfied"],
+        "{printed}"
+    );
 }
 
 #[tokio::test]
@@ -105,7 +113,8 @@ async fn a_gateway_with_other_keys_is_told_apart() {
     let other = Plan::new();
     other.config.replace("brands/acme.toml", "dev-twilio-token", "another-token");
     let http = format!("http://{}", gateway.http_addr());
-    let call = ["simulate", "call", "--brand", "acme", "--survey", "support-nps", "--keys", "1", "--http", &http];
+    let call =
+        ["simulate", "call", "--brand", "acme", "--survey", "support-nps", "--keys", "1", "--http", &http];
     let ran = voxgate(other.config.path(), &call);
     assert_eq!(ran.code, Some(64), "{}", ran.all());
     assert!(ran.stderr.contains("403") && ran.stderr.contains("public_base_url"), "{}", ran.stderr);

@@ -30,7 +30,8 @@ impl TelnyxWebhook {
             ("From", "+41446681800"),
             ("To", "+41445550100"),
         ];
-        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).extend_pairs(more).finish();
+        let body =
+            form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).extend_pairs(more).finish();
         Self { url: url.to_owned(), body, late_s: 0, seed: *SAMPLE_SEED }
     }
 
