@@ -83,10 +83,11 @@ fn spoken(
     subject: Option<&Subject>,
     language: &Language,
 ) -> String {
+    filled(question.text.get(language, &survey.default_language), brand, subject)
+}
+
+/// A survey's words, with what they leave open.
+fn filled(text: &str, brand: &Brand, subject: Option<&Subject>) -> String {
     let subject = subject.map_or("", |subject| subject.reference.as_str());
-    question
-        .text
-        .get(language, &survey.default_language)
-        .replace("{brand}", &brand.name)
-        .replace("{subject}", subject)
+    text.replace("{brand}", &brand.name).replace("{subject}", subject)
 }
