@@ -141,7 +141,7 @@ impl Asker {
 
 async fn get(edge: &Edge, request: Request, route: Route<'_>) -> Reply {
     match route {
-        Route::Link => doors::link_page(edge, request).await,
+        Route::Link => Box::pin(doors::link_page(edge, request)).await,
         Route::Form => doors::form_page(edge, &request),
         Route::Widget => chat_widget::script(&request.parts.headers),
         Route::WidgetVersion { file } => doors::widget_version(&request, file),
@@ -164,11 +164,11 @@ async fn post(edge: &Edge, request: Request, route: Route<'_>) -> Reply {
         Route::Telnyx { brand, survey, callback } => {
             Box::pin(doors::telnyx(edge, request, brand, survey, callback)).await
         }
-        Route::IvrEvents => doors::event(edge, request).await,
-        Route::Beacon => doors::beacon(edge, request).await,
+        Route::IvrEvents => Box::pin(doors::event(edge, request)).await,
+        Route::Beacon => Box::pin(doors::beacon(edge, request)).await,
         Route::Responses => json::responses(edge, request).await,
         Route::Batch => json::batch_responses(edge, request).await,
-        Route::Links => doors::links(edge, request).await,
+        Route::Links => Box::pin(doors::links(edge, request)).await,
         Route::Widget
         | Route::WidgetVersion { .. }
         | Route::WidgetTypes

@@ -68,7 +68,7 @@ async fn who_pressed_by_mistake_is_asked_again_and_of_two_words_at_once_the_no_h
 async fn an_erased_person_stays_out_also_by_what_comes_late_from_a_spool() {
     let mut store = Running::start().await;
     store.append(vec![said(0, false), record_of(1)]).await;
-    let mut erase = async |store: &mut Running| {
+    let erase = async |store: &mut Running| {
         let request = EraseRequest { respondent_key: PERSON.to_vec().into(), received_before: None };
         store.client.erase(request).await.unwrap();
     };
