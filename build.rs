@@ -16,7 +16,12 @@ fn main() -> anyhow::Result<()> {
         .extern_path(".google.rpc.Status", "::tonic_types::Status")
         .bytes(".voxgate.store.v1")
         // What people say stands in these; src/proto.rs says what is shown.
-        .skip_debug(["voxgate.collector.v1.Respondent", "voxgate.store.v1.Record"])
+        .skip_debug([
+            "voxgate.collector.v1.Respondent",
+            "voxgate.store.v1.Record",
+            "voxgate.store.v1.Link",
+            "voxgate.store.v1.GetLinkRequest",
+        ])
         .compile_fds(descriptors)?;
     Ok(())
 }

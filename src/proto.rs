@@ -43,7 +43,32 @@ pub mod store {
                     .field("survey", &self.survey)
                     .field("brand", &self.brand)
                     .field("answers", &self.answers.len())
+                    .field("event", &self.event)
                     .finish_non_exhaustive()
+            }
+        }
+
+        /// Whoever has a handle has the link.
+        impl std::fmt::Debug for Link {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_struct("Link").field("expires_at", &self.expires_at).finish_non_exhaustive()
+            }
+        }
+
+        /// Likewise.
+        impl std::fmt::Debug for GetLinkRequest {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("GetLinkRequest([redacted])")
+            }
+        }
+
+        /// Names nobody.
+        impl std::fmt::Debug for record::Event {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                match self {
+                    Self::Touched(touched) => touched.fmt(f),
+                    Self::OptedOut(opted_out) => opted_out.fmt(f),
+                }
             }
         }
     }

@@ -22,6 +22,7 @@ impl Metrics {
         let mut registry = Registry::default();
         if let Some(edge) = &edge {
             edge.intake.ledger().register(&mut registry);
+            edge.intake.register_touches(&mut registry);
             edge.readiness.forward.register(&mut registry);
             registry.register(
                 "voxgate_spool_commit_seconds",

@@ -42,6 +42,8 @@ pub struct Edge {
     pub catalog: Arc<ArcSwap<Catalog>>,
     /// Where submissions go.
     pub intake: Arc<Intake>,
+    /// What short handles stand for.
+    pub(crate) short_links: Arc<link::ShortLinks>,
     /// The time.
     pub clock: Clock,
 }

@@ -65,7 +65,7 @@ async fn a_form_and_a_visit_show_nothing_that_was_sent() {
     let body = Bytes::from(format!("respondent=email:{EMAIL}&reason={COMMENT}"));
     assert_hides(&page::Fields::read(&headers, body, 9).await.unwrap());
     let source = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    assert_hides(&page::Visit { path: PERSON, query: EMAIL, headers: &headers, source });
+    assert_hides(&page::Visit { path: PERSON, token: Some(PERSON), query: EMAIL, headers: &headers, source });
 }
 
 #[test]
@@ -107,6 +107,8 @@ fn a_link_shows_neither_its_token_nor_its_person() {
         score_urls: [(9, PERSON.to_owned())].into(),
         opt_out_url: PERSON.to_owned(),
         expires_at: None,
+        person: None,
+        base: PERSON.to_owned(),
     };
     assert_hides(&made);
 }

@@ -64,7 +64,7 @@ fn end(result: anyhow::Result<()>) -> Result<ExitCode, Failure> {
 }
 
 /// 69 when the store is away, else 64: what was asked is wrong.
-fn failure(error: &anyhow::Error) -> Failure {
+pub(super) fn failure(error: &anyhow::Error) -> Failure {
     match error.downcast_ref::<StoreFailure>() {
         Some(failure) if failure.is_unavailable() => Failure::Unavailable(format!("{error:#}")),
         _ => Failure::Configuration(format!("{error:#}")),

@@ -19,7 +19,8 @@ use super::{
     layers::Layers,
     overrides::Role,
     settings::{
-        Admin, Claims, Grpc, Http, Limits, Redis, RedisMode, Settings, Shutdown, Spool, Store, Telemetry,
+        Admin, Claims, Grpc, Http, Limits, Links, Redis, RedisMode, Settings, Shutdown, Spool, Store,
+        Telemetry,
     },
     tls_files::{self, ADMIN, GRPC, HTTP, STORE, TO_REDIS, TO_STORE},
     value::Value,
@@ -59,6 +60,14 @@ pub(super) fn read(layers: &Layers<'_>, roles: BTreeSet<Role>) -> Gateway {
             embedded: count(layers, "redis.embedded_claims", 1_000..=1_000_000_000),
         },
         identity_key: identity_key(layers),
+        links: Links {
+            kept: whole(layers, "links.kept", 1..=10_000_000_000),
+            kept_after: time(layers, "links.kept_after", Duration::ZERO..=10_000 * DAY),
+            cached: count(layers, "links.cached", 1..=100_000_000),
+            cached_for: time(layers, "links.cached_for", MS..=365 * DAY),
+            timeout: time(layers, "links.timeout", 10 * MS..=HOUR),
+            lookups: count(layers, "links.lookups", 1..=100_000),
+        },
         limits: limits(layers),
         spool: spool(layers),
         telemetry: Telemetry { log: log(layers) },
@@ -203,6 +212,7 @@ fn limits(layers: &Layers<'_>) -> Limits {
             .and_then(|value| value.share())
             .unwrap_or_default(),
         held_per_hour: small(layers, "limits.held_per_hour", 0..=1_000_000_000),
+        touches_per_link: small(layers, "limits.touches_per_link", 1..=1_000_000_000),
         in_flight: count(layers, "limits.in_flight", 1..=1_000_000),
         queue_delay: time(layers, "limits.queue_delay", Duration::from_millis(1)..=Duration::from_mins(1)),
     }

@@ -16,6 +16,7 @@ pub(super) struct PhoneKeys {
     speech: Option<bool>,
     record_comments: Option<bool>,
     comment_length: Option<Duration>,
+    opt_out_key: Option<bool>,
     voice: Texts,
 }
 
@@ -30,6 +31,7 @@ pub(super) fn read(file: &Table<'_>) -> PhoneKeys {
         speech: switch("speech"),
         record_comments: switch("record_comments"),
         comment_length: table.find("comment_length").and_then(|value| value.seconds(COMMENT_LENGTH)),
+        opt_out_key: switch("opt_out_key"),
         voice: table.find("voice").map(|value| value.by_language(voice)).unwrap_or_default(),
     };
     table.no_more();
@@ -46,6 +48,7 @@ impl PhoneKeys {
             speech: self.speech.unwrap_or(phone.speech),
             record_comments: self.record_comments.unwrap_or(phone.record_comments),
             comment_length: self.comment_length.unwrap_or(phone.comment_length),
+            opt_out_key: self.opt_out_key.unwrap_or(phone.opt_out_key),
             voices,
         }
     }

@@ -33,6 +33,8 @@ pub struct Settings {
     pub claims: Claims,
     /// `[identity] key`
     pub identity_key: IdentityKey,
+    /// `[links]`
+    pub links: Links,
     /// `[limits]`
     pub limits: Limits,
     /// `[spool]`
@@ -106,6 +108,23 @@ pub struct Admin {
     pub token: Option<Secret>,
     /// Of the listener; a reload reads it again.
     pub tls: Option<ServerTls>,
+}
+
+/// `[links]`: short links, in the store and in the gateway.
+#[derive(Clone, Copy, Debug)]
+pub struct Links {
+    /// Kept by the store at once.
+    pub kept: u64,
+    /// How long past its expiry.
+    pub kept_after: Duration,
+    /// Remembered by a gateway.
+    pub cached: usize,
+    /// How long it goes by that.
+    pub cached_for: Duration,
+    /// Time a lookup may take.
+    pub timeout: Duration,
+    /// Lookups at once.
+    pub lookups: usize,
 }
 
 /// `[store]`
@@ -215,6 +234,8 @@ pub struct Limits {
     pub fallback_share: f64,
     /// Answers of people over a quota that are held, for each brand and source, an hour.
     pub held_per_hour: u32,
+    /// Touches of one link that are recorded, an hour.
+    pub touches_per_link: u32,
     /// Submissions worked on at once; more are refused as `busy`.
     pub in_flight: usize,
     /// What new work may wait for a core; beyond it programs are refused as `busy`.

@@ -10,7 +10,7 @@ use super::{Bound, Conflicts, EdgeParts};
 use crate::{
     admin::{AdminEdge, Certificates, Readiness},
     catalog::{Catalog, Contact},
-    channel::{Edge, grpc::Collector},
+    channel::{Edge, grpc::Collector, link::ShortLinks},
     clock::Clock,
     config::{Settings, settings},
     forward::{DeadLetters, Forward, StoreAddress},
@@ -22,7 +22,7 @@ use crate::{
     lifecycle::Failure,
     listener::Listener,
     spool::{Recovery, Spool},
-    store::{self, Store},
+    store::{self, LinkBounds, Store, StoreLine},
     tls::LiveServerTls,
 };
 
@@ -33,7 +33,8 @@ pub(super) async fn store(settings: &Settings, tls: LiveServerTls) -> Result<Bou
     create_data_dir(settings)?;
     let path = settings.data.join("store.sqlite");
     let fingerprint = settings.identity_key.fingerprint();
-    let opened = Store::open(&path, Clock::System, &fingerprint);
+    let links = LinkBounds { kept: settings.links.kept, kept_after: settings.links.kept_after };
+    let opened = Store::open(&path, Clock::System, &fingerprint, links);
     let store = opened.map_err(|error| match error {
         store::OpenError::IdentityKey { .. } => Failure::Configuration(error.to_string()),
         _ => Failure::Unavailable(format!("the store at {} cannot be opened: {error}", path.display())),
@@ -74,6 +75,8 @@ pub(super) async fn edge(
     );
     let intake = Arc::new(intake);
     let to_store = certificates.to_store.clone();
+    let line = StoreLine::new(store_url.clone(), settings.store.key.clone(), to_store.clone());
+    let line = Arc::new(line);
     let address = StoreAddress::new(store_url, to_store, settings.identity_key.fingerprint());
     let forward =
         Forward::new(spool.clone(), Arc::clone(&letters), address, settings.store.clone(), clock.clone());
@@ -87,7 +90,9 @@ pub(super) async fn edge(
         readiness,
         clock: clock.clone(),
     };
-    let edge = Edge { settings: Arc::clone(settings), catalog: Arc::clone(catalog), intake, clock };
+    let short_links = Arc::new(ShortLinks::new(line, settings.links, clock.clone()));
+    let edge =
+        Edge { settings: Arc::clone(settings), catalog: Arc::clone(catalog), intake, short_links, clock };
     let (grpc, http) = doors(settings, edge, certificates).await?;
     let conflicts = Conflicts { claims, forward: forwarded };
     Ok((EdgeParts { http, grpc, spool, forward, conflicts }, admin))

@@ -10,7 +10,9 @@ pub(crate) mod claim;
 pub(crate) mod limit;
 
 mod append;
+mod event;
 mod identify;
+mod opt_out;
 mod order;
 mod record;
 mod respondent;
@@ -20,6 +22,7 @@ mod tests;
 mod validate;
 
 pub(crate) use self::{
+    opt_out::OptingOut,
     respondent::Respondent,
     submission::{Answered, Country, Given, Proof, Reference, Subject, Submission, SubmissionKey},
 };
@@ -35,6 +38,7 @@ use tokio::{sync::Semaphore, time::Instant};
 use self::{
     append::Pending,
     claim::{Ask, Claims, Idempotency, Verdict},
+    event::Touches,
     identify::{Identified, identify},
     limit::{Limiter, Scope},
     order::Order,
@@ -68,6 +72,7 @@ pub struct Intake {
     ledger: Arc<Ledger>,
     clock: Clock,
     order: Order,
+    touches: Touches,
     places: Semaphore,
     in_flight: usize,
 }
@@ -92,6 +97,7 @@ impl Intake {
             ledger: Arc::default(),
             clock,
             order: Order::default(),
+            touches: Touches::default(),
             places: Semaphore::new(settings.limits.in_flight),
             in_flight: settings.limits.in_flight,
         }
@@ -342,6 +348,7 @@ fn remembered_key(
         survey_version: 0,
         edit_window_us: 0,
         hold: String::new(),
+        signals: None,
         ..record.clone()
     };
     let [a, b, c, d, e, f, g, h, ..] = identity_key.hash(&[b"payload", &said.encode_to_vec()]);

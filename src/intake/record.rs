@@ -7,6 +7,7 @@ use prost::Message as _;
 use super::{
     Proof,
     claim::{ClaimedAnswer, ClaimedAnswers, Recovered},
+    identify::Identified,
     validate::Validated,
 };
 use crate::{
@@ -40,10 +41,7 @@ pub(super) fn record(validated: &Validated) -> wire::Record {
         }),
         locale: submission.locale.as_ref().unwrap_or(&identified.survey.default_language).as_str().to_owned(),
         country: submission.country.map(|it| it.as_str().to_owned()).unwrap_or_default(),
-        invitation: match &submission.proof {
-            Proof::Link { invitation, .. } => invitation.clone(),
-            Proof::Call { .. } | Proof::Key(_) | Proof::Nobody { .. } => String::new(),
-        },
+        invitation: invitation(&submission.proof),
         stamp_us: identified.stamp.as_micros(),
         received_us: identified.now.as_micros(),
         edit_window_us: i64::try_from(identified.survey.edit_window.as_micros()).unwrap_or(i64::MAX),
@@ -53,6 +51,37 @@ pub(super) fn record(validated: &Validated) -> wire::Record {
         claim: wire::Claim::Unverified.into(),
         confidence: wire::Confidence::Confirmed.into(),
         hold: submission.hold.map(|reason| reason.code().to_owned()).unwrap_or_default(),
+        signals: submission.signals,
+        event: None,
+    }
+}
+
+/// Builds the record of an event: whose it is, so that an erasure finds it, and no more of them than that.
+pub(super) fn event(identified: &Identified, event: wire::record::Event) -> wire::Record {
+    let submission = &identified.submission;
+    wire::Record {
+        response_id: identified.id.as_bytes().to_vec().into(),
+        survey: identified.survey.id.clone(),
+        survey_version: identified.survey.version,
+        brand: identified.brand.id.clone(),
+        identity: identity(identified.identity).into(),
+        channel: channel(submission.channel).into(),
+        respondent_key: submission.respondent.as_ref().map(|it| it.key.0.to_vec().into()).unwrap_or_default(),
+        invitation: invitation(&submission.proof),
+        stamp_us: identified.stamp.as_micros(),
+        received_us: identified.now.as_micros(),
+        test: submission.test,
+        signals: submission.signals,
+        event: Some(event),
+        ..wire::Record::default()
+    }
+}
+
+/// Id of the link it came through; empty when there was none.
+pub(super) fn invitation(proof: &Proof) -> String {
+    match proof {
+        Proof::Link { invitation, .. } => invitation.clone(),
+        Proof::Call { .. } | Proof::Key(_) | Proof::Nobody { .. } => String::new(),
     }
 }
 
@@ -78,6 +107,15 @@ pub(super) fn claimed(answers: &[Scored]) -> ClaimedAnswers {
     answers.iter().map(|answer| ClaimedAnswer::new(&answer.question, &answer.value)).collect()
 }
 
+/// What proves who said something about themselves.
+pub(super) const fn proven(proof: &Proof) -> wire::Identity {
+    match proof {
+        Proof::Link { .. } | Proof::Call { .. } => wire::Identity::Signed,
+        Proof::Key(_) => wire::Identity::Keyed,
+        Proof::Nobody { .. } => wire::Identity::None,
+    }
+}
+
 const fn identity(identity: Identity) -> wire::Identity {
     match identity {
         Identity::Signed => wire::Identity::Signed,
@@ -87,7 +125,7 @@ const fn identity(identity: Identity) -> wire::Identity {
     }
 }
 
-const fn channel(channel: Channel) -> wire::Channel {
+pub(super) const fn channel(channel: Channel) -> wire::Channel {
     match channel {
         Channel::Email => wire::Channel::Email,
         Channel::Ivr => wire::Channel::Ivr,
@@ -110,10 +148,12 @@ const fn wire_kind(kind: Kind) -> wire::Kind {
     }
 }
 
-/// What a record in the spool says to the claims; none when it is no record, is held, or was not given by a person.
+/// What a record in the spool says to the claims; none when it is no record or no answer, is held, or was not given by a
+/// person.
 pub(super) fn recovered(bytes: &[u8]) -> Option<Recovered> {
     let record = wire::Record::decode(bytes).ok()?;
-    if !record.hold.is_empty() || record.confidence() != wire::Confidence::Confirmed {
+    if record.event.is_some() || !record.hold.is_empty() || record.confidence() != wire::Confidence::Confirmed
+    {
         return None;
     }
     let answers = record.answers.iter().filter_map(|answer| {

@@ -7,6 +7,7 @@ use crate::{
     catalog::ApiKey,
     clock::Timestamp,
     outcome::{Problem, Reason},
+    proto::store::v1::Signals,
     survey::{Channel, Language},
 };
 
@@ -43,6 +44,8 @@ pub struct Submission {
     pub test: bool,
     /// The channel holds it: `link_expired` or `suspicious`.
     pub hold: Option<Reason>,
+    /// What a page saw of who sent it; none where there was no page.
+    pub signals: Option<Signals>,
     /// What the channel could not read; joined with what validation finds.
     pub problems: Vec<Problem>,
 }
@@ -80,6 +83,7 @@ impl Submission {
             attributes: BTreeMap::new(),
             test: false,
             hold: None,
+            signals: None,
             problems: Vec::new(),
         }
     }

@@ -12,7 +12,9 @@ use crate::{
     catalog::{Action, ApiKey, Quotas},
     config::{self, Loaded, Overrides},
     intake::claim::server::{Server, wait},
+    intake::event::Noted,
     outcome::OutcomeCounts,
+    proto::store::v1::{Touched, record::Event},
 };
 
 struct Running {
@@ -146,6 +148,61 @@ async fn another_answer_in_the_same_turn_of_a_call_is_no_error() {
     for (score, outcome) in [(9, Outcome::Accepted), (3, Outcome::Revised)] {
         assert_eq!(running.intake.submit(pressed("first", score)).await.unwrap().outcome, outcome);
     }
+}
+
+fn touched() -> Touched {
+    Touched { question: "recommend".into(), score: 9, head: false }
+}
+
+fn link(interaction: &str) -> Submission {
+    let proof = Proof::Link { invitation: "link-1".into(), issued: None };
+    Submission {
+        interaction: Reference::parse(interaction),
+        ..Submission::new(Channel::Email, "acme", "support-nps", proof)
+    }
+}
+
+#[tokio::test]
+async fn a_touch_reaches_the_disk_without_a_claim_and_without_an_entry_in_the_books() {
+    let running = Running::start();
+    assert_eq!(running.intake.touch(link("t-1"), touched()), Noted::Spooled);
+    assert_eq!(running.counts().received, 0);
+    let answer = Submission { answers: nps("t-1", 9).answers, ..link("t-1") };
+    assert_eq!(running.intake.known(link("t-1")).await, None);
+    let receipt = running.intake.submit(answer).await.unwrap();
+    assert_eq!(receipt.outcome, Outcome::Accepted);
+    let records = running.settled().await;
+    let [touch, answer] = records.as_slice() else { panic!("{records:?}") };
+    assert_eq!(touch.event, Some(Event::Touched(touched())));
+    assert_eq!((&touch.response_id, &touch.invitation), (&answer.response_id, &answer.invitation));
+    assert_eq!((touch.interaction.as_str(), touch.respondent_ref.as_str(), touch.answers.len()), ("", "", 0));
+
+    let recovered: Vec<_> = records.iter().map(|record| record::recovered(&record.encode_to_vec())).collect();
+    assert!(recovered[0].is_none() && recovered[1].is_some(), "a refill makes a claim of the answer alone");
+}
+
+#[tokio::test]
+async fn a_link_that_is_opened_without_end_leaves_so_many_touches_and_no_more() {
+    let running = Running::with(|settings| settings.limits.touches_per_link = 3);
+    let noted: Vec<_> = (0..5).map(|_| running.intake.touch(link("t-1"), touched())).collect();
+    let [spooled, limited] = [Noted::Spooled, Noted::Limited];
+    assert_eq!(noted, [spooled, spooled, spooled, limited, limited]);
+    assert_eq!(running.settled().await.len(), 3);
+}
+
+#[tokio::test]
+async fn a_touch_that_finds_no_room_is_left_out_and_waits_for_nobody() {
+    let running = Running::with(|settings| settings.spool.queue = 1);
+    let noted: Vec<_> = (0..3).map(|_| running.intake.touch(link("t-1"), touched())).collect();
+    assert!(noted.contains(&Noted::NoRoom), "{noted:?}");
+}
+
+#[tokio::test]
+async fn what_is_nobodys_is_not_recorded() {
+    let running = Running::start();
+    let unknown = Submission { brand: "nobody".into(), ..link("t-1") };
+    assert_eq!(running.intake.touch(unknown, touched()), Noted::Nobodys);
+    assert_eq!(running.settled().await.len(), 0);
 }
 
 /// Invariants 1 and 6: what may have been claimed reaches the disk, and ends once.

@@ -134,6 +134,8 @@ reasons! {
     SpoolFull = "spool_full", SERVICE_UNAVAILABLE, Unavailable;
     /// The disk did not take the record.
     SpoolFailed = "spool_failed", SERVICE_UNAVAILABLE, Unavailable;
+    /// The store has to be asked, and cannot be.
+    StoreUnavailable = "store_unavailable", SERVICE_UNAVAILABLE, Unavailable;
     /// The gateway is shutting down.
     Draining = "draining", SERVICE_UNAVAILABLE, Unavailable;
 }

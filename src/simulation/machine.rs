@@ -24,6 +24,7 @@ use crate::{
     forward::{DeadLetters, Forward, StoreAddress},
     intake::{self, Intake, Submission, claim::Claims, limit::Limiter},
     outcome::{Receipt, Refusal},
+    proto::store::v1::Touched,
     spool::{
         Spool,
         stepped::{self, KeeperTurns, WriterTurns},
@@ -255,6 +256,17 @@ impl Machine {
             }
             None => Reply::Nothing,
         }
+    }
+}
+
+impl Machine {
+    /// Opens a link with a score in it; nobody waits for what becomes of that.
+    pub(super) fn touch(&self, submission: Submission, touched: Touched) {
+        let Some(process) = self.process() else { return };
+        process.hung_up.fetch_add(1, Ordering::Relaxed);
+        process.poke.notify_one();
+        let noted = process.intake.touch(submission, touched);
+        self.trace.note(format!("a touch at gateway {}: {noted:?}", self.index));
     }
 }
 

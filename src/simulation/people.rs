@@ -16,6 +16,7 @@ use crate::{
     catalog::{Action, ApiKey},
     intake::{Given, Proof, Reference, Submission, SubmissionKey},
     outcome::Outcome,
+    proto::store::v1::Touched,
     survey::Channel,
 };
 
@@ -102,6 +103,16 @@ impl Person {
     }
 
     async fn answer(&mut self) {
+        if self.dice.permille(150) {
+            let machine = &self.machines[self.dice.place(self.machines.len())];
+            let score = self.dice.within(0..11) as i32;
+            let touched = Touched { question: "recommend".to_owned(), score, head: self.dice.permille(300) };
+            machine.touch(submission(&self.name, &Values::new(), "a touch", None), touched);
+        }
+        if self.dice.permille(30) {
+            // Many open a link and never answer.
+            return;
+        }
         let (values, marker) = self.begin();
         let key = self.dice.permille(250).then(|| format!("key-{marker}"));
         let submission = submission(&self.name, &values, &marker, key.clone());

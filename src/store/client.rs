@@ -64,6 +64,16 @@ pub(crate) async fn connect(
     Ok(StoreServiceClient::with_interceptor(channel, bearer).max_decoding_message_size(MESSAGE_BYTES))
 }
 
+/// A client that connects when it is first used.
+///
+/// # Errors
+/// When the URL is none, or the key cannot be sent.
+pub(super) fn dial(url: &str, key: Option<&Secret>, tls: &ClientTls) -> Result<Client, ConnectError> {
+    let bearer = Bearer::new(key).ok_or(ConnectError::Key)?;
+    let channel = endpoint(url, tls)?.connect_lazy();
+    Ok(StoreServiceClient::with_interceptor(channel, bearer).max_decoding_message_size(MESSAGE_BYTES))
+}
+
 /// How a store is reached, for the commands and for delivery.
 ///
 /// # Errors

@@ -10,7 +10,7 @@ use tonic_types::{ErrorDetails, StatusExt as _};
 use uuid::Uuid;
 
 use super::{
-    Auth, IDENTITY_KEY_METADATA, RecordHash, Store, StoreError,
+    Auth, IDENTITY_KEY_METADATA, RecordHash, Store, StoreError, links,
     merge::Decision,
     page,
     record::{self, Checked},
@@ -22,8 +22,9 @@ use crate::{
     clock::Timestamp,
     proto::store::v1::{
         AppendRequest, AppendResponse, DiscardHeldRequest, DiscardHeldResponse, EraseRequest, EraseResponse,
-        GetResponseRequest, GetResponseResponse, HeldState, ListHeldRequest, ListHeldResponse,
-        ListResponsesRequest, ListResponsesResponse, Record, Refused, ReleaseHeldRequest,
+        FindOptOutsRequest, FindOptOutsResponse, GetLinkRequest, GetLinkResponse, GetResponseRequest,
+        GetResponseResponse, HeldState, ListHeldRequest, ListHeldResponse, ListResponsesRequest,
+        ListResponsesResponse, PutLinksRequest, PutLinksResponse, Record, Refused, ReleaseHeldRequest,
         ReleaseHeldResponse, SummarizeRequest, SummarizeResponse, WatchRequest,
         store_service_server::{StoreService, StoreServiceServer},
     },
@@ -177,6 +178,36 @@ impl StoreService for Service {
         let erased = self.store.erase(erasure).await.map_err(status)?;
         Ok(Response::new(EraseResponse { responses: erased.responses, records: erased.records }))
     }
+
+    async fn put_links(
+        &self,
+        request: Request<PutLinksRequest>,
+    ) -> Result<Response<PutLinksResponse>, Status> {
+        let links = links::read(request.into_inner().links)?;
+        self.store.put_links(links).await.map_err(status)?;
+        Ok(Response::new(PutLinksResponse {}))
+    }
+
+    async fn find_opt_outs(
+        &self,
+        request: Request<FindOptOutsRequest>,
+    ) -> Result<Response<FindOptOutsResponse>, Status> {
+        let FindOptOutsRequest { brand, respondent_keys } = request.into_inner();
+        let people = people(&respondent_keys)?;
+        let found = self.store.read(move |tx| sqlite::opt_outs(tx, &brand, &people)).await.map_err(status)?;
+        let respondent_keys = found.into_iter().map(|person| person.to_vec().into()).collect();
+        Ok(Response::new(FindOptOutsResponse { respondent_keys }))
+    }
+
+    async fn get_link(&self, request: Request<GetLinkRequest>) -> Result<Response<GetLinkResponse>, Status> {
+        let handle = links::read_handle(request.into_inner().handle)?;
+        let now = self.store.clock().now();
+        let found = self.store.read(move |tx| sqlite::link(tx, &handle, now)).await.map_err(status)?;
+        match found {
+            Some(link) => Ok(Response::new(GetLinkResponse { link: Some(links::written(link)) })),
+            None => Err(Status::not_found("no link has this handle, or it is past its time")),
+        }
+    }
 }
 
 impl Service {
@@ -279,6 +310,18 @@ fn held_ids(ids: &[String]) -> Result<Vec<RecordHash>, Status> {
     Ok(hashes)
 }
 
+fn people(keys: &[bytes::Bytes]) -> Result<Vec<[u8; 16]>, Status> {
+    if keys.is_empty() || keys.len() > IDS {
+        return Err(Status::invalid_argument(format!("name 1 to {IDS} respondent_keys")));
+    }
+    let key = |key: &bytes::Bytes| {
+        key.as_ref()
+            .try_into()
+            .map_err(|_| Status::invalid_argument("respondent_keys must have 16 bytes each"))
+    };
+    keys.iter().map(key).collect()
+}
+
 fn check_fingerprint(fingerprint: &str) -> Result<(), Status> {
     let hex = fingerprint.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     (hex && fingerprint.len() == 16).then_some(()).ok_or_else(bad_fingerprint)
@@ -294,6 +337,8 @@ fn status(error: StoreError) -> Status {
         StoreError::Unavailable | StoreError::Stopped => Status::unavailable(message),
         StoreError::UnknownHeld(_) => Status::not_found(message),
         StoreError::Discarded(_) => Status::failed_precondition(message),
+        StoreError::LinkTaken => Status::already_exists(message),
+        StoreError::LinksFull(_) => Status::resource_exhausted(message),
         StoreError::IdentityKey { .. } => {
             let details = ErrorDetails::with_error_info("IDENTITY_KEY_MISMATCH", "voxgate", []);
             Status::with_error_details(tonic::Code::FailedPrecondition, message, details)

@@ -86,9 +86,9 @@ pub(crate) fn merge(entries: &[Entry]) -> Merged {
     Merged { response: response(&heard, answers), held }
 }
 
-/// By stamp, then by hash; each record once.
+/// The answers, by stamp, then by hash; each record once. Events say nothing by themselves.
 fn as_set(entries: &[Entry]) -> Vec<&Entry> {
-    let mut set: Vec<_> = entries.iter().collect();
+    let mut set: Vec<_> = entries.iter().filter(|entry| entry.record.event.is_none()).collect();
     set.sort_unstable_by_key(|entry| (entry.record.stamp_us, entry.hash));
     set.dedup_by_key(|entry| entry.hash);
     set

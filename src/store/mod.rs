@@ -12,6 +12,8 @@ mod auth;
 mod client;
 mod grpc;
 mod hash;
+mod line;
+mod links;
 mod merge;
 mod page;
 mod readers;
@@ -27,15 +29,23 @@ pub(crate) use self::{
     auth::Auth,
     client::{Client, ConnectError, IDENTITY_KEY_METADATA, connect, endpoint},
     hash::RecordHash,
+    line::{AskError, StoreLine},
+    links::LINKS,
     serve::serve,
-    sqlite::OpenError,
+    sqlite::{LinkBounds, OpenError},
 };
 
 use std::{path::Path, sync::Arc};
 
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-use self::{merge::Decision, readers::Readers, record::Checked, sqlite::Erasure, writer::Writer};
+use self::{
+    merge::Decision,
+    readers::Readers,
+    record::Checked,
+    sqlite::{Erasure, ShortLink},
+    writer::Writer,
+};
 use crate::clock::Clock;
 
 /// An open store. Clones share it; the last one to go closes the file.
@@ -48,6 +58,7 @@ struct Inner {
     readers: Readers,
     writer: Writer,
     clock: Clock,
+    links: LinkBounds,
     closing: CancellationToken,
 }
 
@@ -77,25 +88,36 @@ pub(crate) enum StoreError {
         /// What was presented.
         given: String,
     },
+    /// A handle stands for another link already.
+    #[error("a handle stands for another link already: make another one of 130 random bits")]
+    LinkTaken,
+    /// As many short links are kept as may be.
+    #[error("the store keeps {0} short links, which is its bound: raise [links] kept, or let some expire")]
+    LinksFull(u64),
 }
 
 impl Store {
     /// Opens the SQLite file at `path`, makes it when there is none, and starts the writer.
     ///
     /// `identity_fingerprint` is [`IdentityKey::fingerprint`](crate::catalog::IdentityKey::fingerprint); when empty,
-    /// the first gateway that appends brings it.
+    /// the first gateway that appends brings it. `links` bounds the short links that it keeps.
     ///
     /// # Errors
     /// When the file cannot be opened, is of a newer version, or was filled with another identity key.
-    pub(crate) fn open(path: &Path, clock: Clock, identity_fingerprint: &str) -> Result<Self, OpenError> {
+    pub(crate) fn open(
+        path: &Path,
+        clock: Clock,
+        identity_fingerprint: &str,
+        links: LinkBounds,
+    ) -> Result<Self, OpenError> {
         let ledger = sqlite::Ledger::open(path, clock.clone(), identity_fingerprint)?;
         let readers = Readers::open(path)?;
         let writer = Writer::start(ledger)?;
-        Ok(Self::of(readers, writer, clock))
+        Ok(Self::of(readers, writer, clock, links))
     }
 
-    fn of(readers: Readers, writer: Writer, clock: Clock) -> Self {
-        Self(Arc::new(Inner { readers, writer, clock, closing: CancellationToken::new() }))
+    fn of(readers: Readers, writer: Writer, clock: Clock, links: LinkBounds) -> Self {
+        Self(Arc::new(Inner { readers, writer, clock, links, closing: CancellationToken::new() }))
     }
 
     /// Ends the change feeds, and the appends after the batches that have come, so that a server can drain. Everything
@@ -122,6 +144,11 @@ impl Store {
     /// Forgets a person.
     pub(crate) async fn erase(&self, erasure: Erasure) -> Result<sqlite::Erased, StoreError> {
         self.0.writer.erase(erasure).await
+    }
+
+    /// Keeps short links, all or none; returns when they are on disk.
+    pub(crate) async fn put_links(&self, links: Vec<ShortLink>) -> Result<(), StoreError> {
+        self.0.writer.put_links(links, self.0.links).await
     }
 
     /// Compares a gateway's identity key with the one the file was filled with; keeps it when it is the first.

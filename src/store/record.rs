@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use prost::Message as _;
 
 use super::RecordHash;
-use crate::proto::store::v1::{Answer, Channel, Claim, Confidence, Identity, Kind, Record, answer::Value};
+use crate::proto::store::v1::{
+    Answer, Channel, Claim, Confidence, Identity, Kind, Record, answer::Value, record::Event,
+};
 
 /// A record's encoding may be this large; a gateway's texts are bounded far below.
 const RECORD_BYTES: usize = 256 * 1024;
@@ -48,7 +50,10 @@ pub(crate) fn check(record: Record) -> Result<Checked, Unfit> {
     check_enums(&record)?;
     check_times(&record)?;
     check_key(&record.respondent_key)?;
-    check_answers(&record.answers)?;
+    match &record.event {
+        None => check_answers(&record.answers)?,
+        Some(event) => check_event(&record, event)?,
+    }
     let body = record.encode_to_vec();
     if body.len() > RECORD_BYTES {
         let detail = format!("the record has {} bytes, {RECORD_BYTES} is the limit", body.len());
@@ -79,6 +84,9 @@ fn check_names(record: &Record) -> Result<(), Unfit> {
 fn check_enums(record: &Record) -> Result<(), Unfit> {
     known::<Identity>("identity", record.identity)?;
     known::<Channel>("channel", record.channel)?;
+    if record.event.is_some() {
+        return Ok(());
+    }
     known::<Claim>("claim", record.claim)?;
     known::<Confidence>("confidence", record.confidence)
 }
@@ -114,6 +122,19 @@ fn check_key(respondent_key: &[u8]) -> Result<(), Unfit> {
     }
 }
 
+fn check_event(record: &Record, event: &Event) -> Result<(), Unfit> {
+    if !record.answers.is_empty() || !record.hold.is_empty() {
+        return Err(malformed("an event has no answers, and is not held"));
+    }
+    match event {
+        Event::Touched(touched) => check_question(&touched.question),
+        Event::OptedOut(_) if record.respondent_key.is_empty() => {
+            Err(malformed("opted_out needs a respondent_key"))
+        }
+        Event::OptedOut(_) => Ok(()),
+    }
+}
+
 fn check_answers(answers: &[Answer]) -> Result<(), Unfit> {
     if answers.is_empty() || answers.len() > ANSWERS {
         return Err(malformed(format!("answers must be 1 to {ANSWERS}")));
@@ -130,11 +151,7 @@ fn check_answers(answers: &[Answer]) -> Result<(), Unfit> {
 
 fn check_answer(answer: &Answer) -> Result<(), Unfit> {
     let question = &answer.question;
-    if question.is_empty() || question.len() > NAME_BYTES || question.chars().any(char::is_control) {
-        return Err(malformed(format!(
-            "question must have 1 to {NAME_BYTES} bytes and no control characters"
-        )));
-    }
+    check_question(question)?;
     known::<Kind>("kind", answer.kind)?;
     if answer.normalized.is_some_and(|normalized| !(0.0..=100.0).contains(&normalized)) {
         return Err(malformed(format!("normalized of `{question}` must be 0 to 100")));
@@ -148,6 +165,15 @@ fn check_answer(answer: &Answer) -> Result<(), Unfit> {
     }
 }
 
+fn check_question(question: &str) -> Result<(), Unfit> {
+    if question.is_empty() || question.len() > NAME_BYTES || question.chars().any(char::is_control) {
+        return Err(malformed(format!(
+            "question must have 1 to {NAME_BYTES} bytes and no control characters"
+        )));
+    }
+    Ok(())
+}
+
 fn on_scale(answer: &Answer, score: i32) -> bool {
     answer.scale_min.is_none_or(|min| min <= score) && answer.scale_max.is_none_or(|max| score <= max)
 }
@@ -159,7 +185,10 @@ fn malformed(detail: impl Into<String>) -> Unfit {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::tests::record;
+    use crate::{
+        proto::store::v1::{OptedOut, Touched},
+        store::tests::{nps, record, touch},
+    };
 
     fn refused(spoil: impl FnOnce(&mut Record)) -> &'static str {
         let mut record = record();
@@ -193,6 +222,24 @@ mod tests {
         for (what, spoil) in spoils {
             assert_eq!(refused(spoil), "malformed", "{what}");
         }
+    }
+
+    #[test]
+    fn an_event_is_taken_without_answers_and_never_with_them() {
+        let refused = |spoil: fn(&mut Record)| {
+            let mut record = touch(1, 9);
+            spoil(&mut record);
+            check(record).map_or_else(|unfit| unfit.code, |_| "stored")
+        };
+        let opted_out = Event::OptedOut(OptedOut::default());
+        assert_eq!(refused(|_| {}), "stored");
+        assert_eq!(refused(|record| record.event = Some(Event::OptedOut(OptedOut::default()))), "stored");
+        assert_eq!(refused(|record| record.event = None), "unknown_enum");
+        assert_eq!(refused(|record| record.answers.push(nps("recommend", 9))), "malformed");
+        assert_eq!(refused(|record| record.hold = "late".into()), "malformed");
+        assert_eq!(refused(|record| record.event = Some(Event::Touched(Touched::default()))), "malformed");
+        let nobodys = Record { event: Some(opted_out), respondent_key: Vec::new().into(), ..touch(1, 9) };
+        assert_eq!(check(nobodys).unwrap_err().code, "malformed");
     }
 
     #[test]

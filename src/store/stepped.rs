@@ -6,6 +6,7 @@ use super::{
     Store,
     readers::Readers,
     sqlite::{Ledger, ListFilter, reader, responses},
+    tests::LINKS,
     writer::Writer,
 };
 pub(crate) use super::{grpc::service, writer::WriterTurns};
@@ -17,7 +18,7 @@ pub(crate) fn open(path: &Path, clock: Clock) -> (Store, WriterTurns) {
     ledger.wait_for_no_disk();
     let readers = Readers::open(path).unwrap();
     let (writer, turns) = Writer::stepped(ledger);
-    (Store::of(readers, writer, clock), turns)
+    (Store::of(readers, writer, clock, LINKS), turns)
 }
 
 /// All responses of a file, by the order of their last change.

@@ -3,10 +3,13 @@
 mod erasure;
 mod feed;
 mod held;
+mod links;
 mod lists;
+mod opt_outs;
 mod summaries;
+mod touches;
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -14,20 +17,23 @@ use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::{Code, Request, Status, transport::Server};
 
-use super::{Client, IDENTITY_KEY_METADATA, OpenError, Store, connect, grpc::service};
+use super::{Client, IDENTITY_KEY_METADATA, LinkBounds, OpenError, Store, connect, grpc::service};
 use crate::{
     catalog::Secret,
     clock::{Clock, Timestamp},
     command::store_access::StoreAccess,
     proto::store::v1::{
         Answer, AppendRequest, AppendResponse, Channel, Claim, Confidence, Identity, Kind,
-        ListResponsesRequest, Record, Response, Subject, answer::Value,
+        ListResponsesRequest, Record, Response, Subject, Touched, answer::Value, record::Event,
     },
     tls::ClientTls,
 };
 
 /// When the manual clocks of these tests stand.
 pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_795_000_100);
+
+/// How many short links the stores of tests keep.
+pub(crate) const LINKS: LinkBounds = LinkBounds { kept: 4, kept_after: Duration::from_secs(3_600) };
 
 /// A store that serves on a port of its own.
 pub(crate) struct Running {
@@ -47,7 +53,7 @@ impl Running {
 
     async fn start_in(dir: TempDir, key: Option<Secret>) -> Self {
         let clock = Clock::manual(NOW);
-        let store = Store::open(&dir.path().join("store.sqlite"), clock.clone(), "").unwrap();
+        let store = Store::open(&dir.path().join("store.sqlite"), clock.clone(), "", LINKS).unwrap();
         let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
@@ -66,6 +72,16 @@ impl Running {
         tasks.close();
         tasks.wait().await;
         Self::start_in(dir, None).await
+    }
+
+    /// Stops the server and closes the file; gives the clock, which goes on.
+    pub(crate) async fn stop(self) -> Clock {
+        let Self { client, store, stop, tasks, clock, .. } = self;
+        drop((client, store));
+        stop.cancel();
+        tasks.close();
+        tasks.wait().await;
+        clock
     }
 
     /// How a command reaches it.
@@ -180,6 +196,27 @@ pub(crate) fn record() -> Record {
         claim: Claim::Verified as i32,
         confidence: Confidence::Confirmed as i32,
         hold: String::new(),
+        signals: None,
+        event: None,
+    }
+}
+
+/// A link that was opened with a score in it, as a gateway records it.
+pub(crate) fn touch(response: u8, score: i32) -> Record {
+    Record {
+        response_id: vec![response; 16].into(),
+        interaction: String::new(),
+        respondent_ref: String::new(),
+        subject: None,
+        locale: String::new(),
+        country: String::new(),
+        edit_window_us: 0,
+        answers: Vec::new(),
+        attributes: [].into(),
+        claim: Claim::Unspecified as i32,
+        confidence: Confidence::Unspecified as i32,
+        event: Some(Event::Touched(Touched { question: "recommend".into(), score, head: false })),
+        ..record()
     }
 }
 
@@ -224,13 +261,13 @@ async fn batches_of_one_stream_are_acked_in_order_and_after_their_commit() {
 fn a_file_of_a_newer_voxgate_or_another_identity_key_is_not_opened() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("store.sqlite");
-    drop(Store::open(&path, Clock::manual(NOW), "00112233445566aa").unwrap());
-    drop(Store::open(&path, Clock::manual(NOW), "").unwrap());
-    let other = Store::open(&path, Clock::manual(NOW), "00112233445566bb").unwrap_err();
+    drop(Store::open(&path, Clock::manual(NOW), "00112233445566aa", LINKS).unwrap());
+    drop(Store::open(&path, Clock::manual(NOW), "", LINKS).unwrap());
+    let other = Store::open(&path, Clock::manual(NOW), "00112233445566bb", LINKS).unwrap_err();
     assert!(matches!(other, OpenError::IdentityKey { .. }), "{other}");
-    rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 2).unwrap();
-    let newer = Store::open(&path, Clock::manual(NOW), "").unwrap_err();
-    assert!(matches!(newer, OpenError::Newer { found: 2 }), "{newer}");
+    rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 5).unwrap();
+    let newer = Store::open(&path, Clock::manual(NOW), "", LINKS).unwrap_err();
+    assert!(matches!(newer, OpenError::Newer { found: 5 }), "{newer}");
 }
 
 #[tokio::test]

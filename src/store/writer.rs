@@ -8,7 +8,7 @@ use super::{
     RecordHash, StoreError,
     merge::Decision,
     record::Checked,
-    sqlite::{Erased, Erasure, Ledger, LedgerError},
+    sqlite::{Erased, Erasure, Ledger, LedgerError, LinkBounds, ShortLink},
 };
 
 /// Jobs that may wait; a stream that finds no room waits with its batch, and so does its gateway.
@@ -27,6 +27,7 @@ enum Job {
     Decide { ids: Vec<RecordHash>, decision: Decision, reply: Reply<u32> },
     Erase { erasure: Erasure, reply: Reply<Erased> },
     CheckIdentity { fingerprint: String, reply: Reply<()> },
+    PutLinks { links: Vec<ShortLink>, bounds: LinkBounds, reply: Reply<()> },
 }
 
 /// The way to the writer. Dropped, it lets the writer finish what waits, and closes the file.
@@ -68,6 +69,14 @@ impl Writer {
 
     pub(super) async fn check_identity(&self, fingerprint: String) -> Result<(), StoreError> {
         self.ask(|reply| Job::CheckIdentity { fingerprint, reply }).await
+    }
+
+    pub(super) async fn put_links(
+        &self,
+        links: Vec<ShortLink>,
+        bounds: LinkBounds,
+    ) -> Result<(), StoreError> {
+        self.ask(|reply| Job::PutLinks { links, bounds, reply }).await
     }
 
     pub(super) fn changes(&self) -> watch::Receiver<i64> {
@@ -200,6 +209,9 @@ impl Loop {
             }
             Job::CheckIdentity { fingerprint, reply } => {
                 answer(reply, self.ledger.check_identity(&fingerprint).map_err(refusal));
+            }
+            Job::PutLinks { links, bounds, reply } => {
+                answer(reply, self.ledger.put_links(&links, bounds).map_err(refusal));
             }
         }
     }

@@ -14,6 +14,8 @@ pub struct Phone {
     pub record_comments: bool,
     /// The longest recording.
     pub comment_length: Duration,
+    /// Offers a key for "do not ask me again" to callers who are somebody.
+    pub opt_out_key: bool,
     /// The provider's names of the voices, by language; its own choice where there is none.
     pub voices: Texts,
 }
@@ -30,6 +32,7 @@ impl Default for Phone {
             speech: false,
             record_comments: false,
             comment_length: Self::COMMENT_LENGTH,
+            opt_out_key: false,
             voices: Texts::default(),
         }
     }

@@ -63,6 +63,21 @@ impl server::StoreService for Picky {
         Ok(Response::new(Box::pin(replies)))
     }
 
+    async fn put_links(&self, _: Request<proto::PutLinksRequest>) -> Unary<proto::PutLinksResponse> {
+        not_here()
+    }
+
+    async fn find_opt_outs(
+        &self,
+        _: Request<proto::FindOptOutsRequest>,
+    ) -> Unary<proto::FindOptOutsResponse> {
+        not_here()
+    }
+
+    async fn get_link(&self, _: Request<proto::GetLinkRequest>) -> Unary<proto::GetLinkResponse> {
+        not_here()
+    }
+
     async fn get_response(&self, _: Request<proto::GetResponseRequest>) -> Unary<proto::GetResponseResponse> {
         not_here()
     }

@@ -3,7 +3,7 @@
 //! Takes: a visit to a link, and the form that its page sends. Gives: pages, and a submission for each form.
 //! Refuses: tokens and signatures that are not ours (the page of a broken link); an expired one still asks, and its
 //! answer is held.
-//! Bounds: a body and its fields as configured; opening a link stores nothing and asks nobody.
+//! Bounds: a body and its fields as configured; opening a link waits for nobody, and stores a touch at most.
 
 #[cfg(test)]
 mod fuzz;
@@ -21,6 +21,7 @@ use crate::{
     },
     intake::{Proof, Submission},
     outcome::{Reason, Receipt, Refusal},
+    proto::store::v1::Touched,
     survey::Channel,
 };
 
@@ -33,7 +34,7 @@ pub(crate) struct OpenedLink {
     action: String,
 }
 
-/// `GET` and `HEAD`: the survey page; for somebody known to have answered, what they answered. Stores nothing.
+/// `GET` and `HEAD`: the survey page; for somebody known to have answered, what they answered. Stores no answer.
 ///
 /// `known` is what the gateway knows of earlier answers through this link; none when it knows of none.
 pub(crate) fn get(
@@ -96,7 +97,9 @@ impl OpenedLink {
         let segments = page::segments(visit.path);
         let segments: Vec<_> = segments.iter().map(String::as_str).collect();
         match segments.as_slice() {
-            ["r", token, rest @ ..] if rest.len() <= 1 => {
+            ["r" | "R", segment, rest @ ..] if rest.len() <= 1 => {
+                // The form leads to the long link, so that sending needs nobody to say what the handle stands for.
+                let token = visit.token.unwrap_or(segment);
                 let invitation = by_token(context, token)?;
                 Ok(Self::new(invitation, page::relative(visit.path, token, rest.len()), rest))
             }
@@ -113,6 +116,17 @@ impl OpenedLink {
     fn new(invitation: Invitation, action: String, rest: &[&str]) -> Self {
         let score = rest.first().and_then(|segment| page::score_of(segment));
         Self { invitation, score, action }
+    }
+
+    /// The touch that opening it is; none without a score on the scale, or where it would be nobody's in particular.
+    pub(crate) fn touched(&self, head: bool) -> Option<Touched> {
+        let invitation = &self.invitation;
+        let question = invitation.survey.first_scored()?;
+        let score = self.score.filter(|score| {
+            question.kind.scale().is_some_and(|scale| (scale.min..=scale.max).contains(score))
+        })?;
+        let is_somebodys = invitation.is_identified() || invitation.link_key().is_some();
+        is_somebodys.then(|| Touched { question: question.id.clone(), score, head })
     }
 
     /// The submission that its filled form is.

@@ -44,7 +44,7 @@ fn header_fields_give_a_source_a_trace_and_languages_whatever_they_hold() {
         assert_eq!(proxies.source(foreign, &headers), foreign, "only a trusted proxy is believed");
         let trace = TraceId::of(&headers);
         assert!(trace.as_str().len() == 32 && trace.as_str().bytes().all(|byte| byte.is_ascii_hexdigit()));
-        let visit = Visit { path: "/", query: "", headers: &headers, source };
+        let visit = Visit { path: "/", token: None, query: "", headers: &headers, source };
         for language in wishes(&visit, None, None) {
             assert_eq!(Language::parse(language.as_str()).as_ref(), Some(&language));
         }

@@ -34,7 +34,7 @@ enum Route<'a> {
 impl<'a> Route<'a> {
     fn of(segments: &[&'a str]) -> Option<Self> {
         Some(match *segments {
-            ["r", _] | ["r", _, _] | ["m", _, _] | ["m", _, _, _] => Self::Link,
+            ["r" | "R", _] | ["r" | "R", _, _] | ["m", _, _] | ["m", _, _, _] => Self::Link,
             ["f", _, _] => Self::Form,
             ["ivr", "twilio", brand, survey] => Self::Twilio { brand, survey },
             ["ivr", "twilio", brand, survey, report] => {
@@ -116,7 +116,7 @@ enum Asker {
 impl Asker {
     fn of(request: &Request) -> Self {
         let path = request.parts.uri.path();
-        if ["/r/", "/m/", "/f/", "/u/"].iter().any(|prefix| path.starts_with(prefix)) {
+        if ["/r/", "/R/", "/m/", "/f/", "/u/"].iter().any(|prefix| path.starts_with(prefix)) {
             return Self::Person { head: Box::new(request.parts.clone()), source: request.source };
         }
         if path.starts_with("/ivr/") { Self::Caller } else { Self::Program { trace: request.trace.clone() } }
@@ -141,7 +141,7 @@ impl Asker {
 
 async fn get(edge: &Edge, request: Request, route: Route<'_>) -> Reply {
     match route {
-        Route::Link => doors::link_page(edge, request).await,
+        Route::Link => Box::pin(doors::link_page(edge, request)).await,
         Route::Form => doors::form_page(edge, &request),
         Route::Widget => chat_widget::script(&request.parts.headers),
         Route::WidgetVersion { file } => doors::widget_version(&request, file),
@@ -164,11 +164,11 @@ async fn post(edge: &Edge, request: Request, route: Route<'_>) -> Reply {
         Route::Telnyx { brand, survey, callback } => {
             Box::pin(doors::telnyx(edge, request, brand, survey, callback)).await
         }
-        Route::IvrEvents => doors::event(edge, request).await,
-        Route::Beacon => doors::beacon(edge, request).await,
+        Route::IvrEvents => Box::pin(doors::event(edge, request)).await,
+        Route::Beacon => Box::pin(doors::beacon(edge, request)).await,
         Route::Responses => json::responses(edge, request).await,
         Route::Batch => json::batch_responses(edge, request).await,
-        Route::Links => doors::links(edge, request).await,
+        Route::Links => Box::pin(doors::links(edge, request)).await,
         Route::Widget
         | Route::WidgetVersion { .. }
         | Route::WidgetTypes

@@ -97,7 +97,9 @@ pub(crate) enum LoneOne {
 pub(crate) struct Move<'s> {
     /// The answer that was given, with its question.
     pub answer: Option<(&'s Question, Given)>,
-    /// The keys that would give it again at the same place; what was spoken has some too.
+    /// The caller wants to be asked no more.
+    pub opts_out: bool,
+    /// The keys that would say the same again at the same place; what was spoken has some too.
     pub keys: String,
     /// What is said when the answer is safe.
     pub prompt: Prompt<'s>,
@@ -116,6 +118,8 @@ pub(crate) enum Prompt<'s> {
     ConfirmHeard(&'s Question, Place),
     /// Thanks and hangs up.
     Thanks,
+    /// Says that the caller is asked no more, and hangs up.
+    OptedOut,
 }
 
 impl Prompt<'_> {
@@ -126,7 +130,7 @@ impl Prompt<'_> {
             | Self::Ask(_, place)
             | Self::ConfirmOne(_, place)
             | Self::ConfirmHeard(_, place) => Some(place),
-            Self::Thanks => None,
+            Self::Thanks | Self::OptedOut => None,
         }
     }
 }
@@ -140,6 +144,8 @@ pub(crate) struct Dialogue<'s> {
     pub language: Language,
     /// The languages that a key chooses from, in this order; with fewer than two there is nothing to choose.
     pub languages: Vec<Language>,
+    /// Whether there is a key for "do not ask me again".
+    pub may_opt_out: bool,
 }
 
 impl<'s> Dialogue<'s> {
@@ -163,6 +169,10 @@ impl<'s> Dialogue<'s> {
         let found =
             self.survey.questions.iter().enumerate().find(|(_, question)| question.id == place.question);
         let Some((index, question)) = found else { return Move::without_answer(Prompt::Thanks) };
+        if self.may_opt_out && keypad::opts_out(&input.keys) {
+            let keys = input.keys.clone();
+            return Move { answer: None, opts_out: true, keys, prompt: Prompt::OptedOut };
+        }
         let asked = Asked { dialogue: self, index, question, place };
         match &place.doubt {
             Some(Doubt::One(one)) => asked.confirmed_one(*one, &input.keys),
@@ -197,7 +207,7 @@ impl<'s> Dialogue<'s> {
 
 impl<'s> Move<'s> {
     fn without_answer(prompt: Prompt<'s>) -> Self {
-        Self { answer: None, keys: String::new(), prompt }
+        Self { answer: None, opts_out: false, keys: String::new(), prompt }
     }
 }
 
@@ -247,7 +257,7 @@ impl<'s> Asked<'s, '_> {
             Pressed::Choice(place) => self.chosen(place),
             Pressed::Unclear => (None, self.again()),
         };
-        Move { answer, keys: keys.to_owned(), prompt }
+        Move { answer, opts_out: false, keys: keys.to_owned(), prompt }
     }
 
     fn scored(&self, score: i32) -> (Option<(&'s Question, Given)>, Prompt<'s>) {
@@ -275,7 +285,7 @@ impl<'s> Asked<'s, '_> {
             (false, LoneOne::Open) => self.scored(1),
             (false, LoneOne::Kept) => (None, self.next(Some(1))),
         };
-        Move { answer, keys: keys.to_owned(), prompt }
+        Move { answer, opts_out: false, keys: keys.to_owned(), prompt }
     }
 
     /// Silence is no confirmation.
@@ -300,7 +310,7 @@ impl<'s> Asked<'s, '_> {
             let given = Given::Text(recording.address.clone());
             (self.question, given)
         });
-        Move { answer, keys: String::new(), prompt: self.next(None) }
+        Move { answer, ..Move::without_answer(self.next(None)) }
     }
 
     fn survey(&self) -> &'s Survey {

@@ -2,11 +2,15 @@
 
 use futures_util::FutureExt as _;
 
-use super::{Desk, dialogue, events, fixtures, input::Input};
+use super::{
+    Desk, dialogue, events, fixtures,
+    input::{Heard, Input},
+};
 use crate::{
     catalog::IdentityKey,
     intake::{Given, Submission},
     outcome::{Ledger, Reason, Refusal},
+    survey::{Language, Survey},
 };
 
 /// Turns that a call can take at the most: each question is asked three times and confirmed once.
@@ -21,7 +25,7 @@ fn a_call_ends_whatever_is_pressed_and_its_values_are_on_their_scales() {
         for survey in &surveys {
             let mut pressed = keys.lines();
             let language = fixtures::language("en");
-            let dialogue = dialogue::Dialogue { survey, language, languages: Vec::new() };
+            let dialogue = dialogue::Dialogue { survey, language, languages: Vec::new(), may_opt_out: true };
             let mut turn = dialogue.open();
             for turns in 0.. {
                 assert!(turns <= TURNS, "the call does not end");
@@ -37,6 +41,49 @@ fn a_call_ends_whatever_is_pressed_and_its_values_are_on_their_scales() {
                 let Some(place) = turn.prompt.place() else { break };
                 let keys = pressed.next().unwrap_or_default().to_owned();
                 turn = dialogue.reply(place, &Input { keys, ..Input::default() });
+            }
+        }
+    });
+}
+
+/// Each line is what was heard in a turn: how sure the provider is, a space, the words; silence when there are no more.
+#[test]
+fn a_call_ends_whatever_is_said_and_only_what_is_sure_or_confirmed_is_an_answer() {
+    let speaking = |mut survey: Survey| {
+        survey.phone.speech = true;
+        survey
+    };
+    let surveys = [fixtures::support(), fixtures::visit()].map(speaking);
+    crate::fuzz::run("speech", |input| {
+        let text = String::from_utf8_lossy(input);
+        let (tag, lines) = text.split_once('\n').unwrap_or(("en", &text));
+        let language = Language::parse(tag).unwrap_or_else(Language::english);
+        for survey in &surveys {
+            let dialogue = dialogue::Dialogue {
+                survey,
+                language: language.clone(),
+                languages: Vec::new(),
+                may_opt_out: true,
+            };
+            let mut said = lines.lines();
+            let mut turn = dialogue.open();
+            for turns in 0.. {
+                assert!(turns <= 2 * TURNS, "the call does not end");
+                let Some(place) = turn.prompt.place() else { break };
+                let (sure, words) = said.next().and_then(|line| line.split_once(' ')).unwrap_or_default();
+                let input = Input { speech: Heard::read(words, sure), ..Input::default() };
+                let is_sure = input.speech.as_ref().is_some_and(Heard::is_sure);
+                let next = dialogue.reply(place, &input);
+                if let Some((_, given)) = &next.answer {
+                    assert!(is_sure, "{words:?} is guessed");
+                    let again = dialogue.reply(place, &Input { keys: next.keys.clone(), ..Input::default() });
+                    assert_eq!(
+                        again.answer.map(|(_, given)| given).as_ref(),
+                        Some(given),
+                        "the keys say the same"
+                    );
+                }
+                turn = next;
             }
         }
     });

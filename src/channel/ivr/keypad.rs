@@ -51,6 +51,11 @@ pub(crate) fn makes_ten(keys: &str) -> bool {
     matches!(keys.strip_suffix('#').unwrap_or(keys), "0" | "10")
 }
 
+/// Whether keys say "do not ask me again".
+pub(crate) fn opts_out(keys: &str) -> bool {
+    keys.strip_suffix('#').unwrap_or(keys) == "*"
+}
+
 /// The key that confirms what was understood.
 pub(crate) const AGREES: &str = "1";
 

@@ -1,7 +1,7 @@
 //! Puts what the dialogue asks into words: a [`Prompt`] into a [`Turn`].
 
 use super::{
-    dialogue::{Place, Prompt, State, Waiting},
+    dialogue::{Place, Prompt, State, Waiting, next_question},
     keypad, speech,
     turn::{Line, Speech, Then, Turn},
     words::{self, words},
@@ -34,6 +34,8 @@ pub(crate) struct Script<'a> {
     pub locale: Language,
     /// Whether words are understood.
     pub listens: bool,
+    /// Whether there is a key for "do not ask me again".
+    pub may_opt_out: bool,
 }
 
 impl Script<'_> {
@@ -51,7 +53,8 @@ impl Script<'_> {
                 keys(1, None, place, vec![self.our(words(self.language).confirm_one)])
             }
             Prompt::ConfirmHeard(question, place) => self.confirm_heard(question, place),
-            Prompt::Thanks => Turn { lines: vec![self.our(words(self.language).thanks)], then: Then::HangUp },
+            Prompt::Thanks => self.bye(words(self.language).thanks),
+            Prompt::OptedOut => self.bye(words(self.language).opted_out),
         }
     }
 
@@ -63,7 +66,11 @@ impl Script<'_> {
 
     /// An apology.
     pub(crate) fn sorry(&self) -> Turn {
-        Turn { lines: vec![self.our(words(self.language).sorry)], then: Then::HangUp }
+        self.bye(words(self.language).sorry)
+    }
+
+    fn bye(&self, text: &str) -> Turn {
+        Turn { lines: vec![self.our(text)], then: Then::HangUp }
     }
 
     /// Each language offers itself, in itself.
@@ -96,18 +103,26 @@ impl Script<'_> {
         keys(1, speech, place, vec![self.ours_and_theirs(&text)])
     }
 
-    /// A recorded question says which keys answer it; who did not understand it is told so by a voice.
+    /// A recorded question says which keys it takes; who did not understand it is told so by a voice.
     fn question(&self, question: &Question, place: &Place) -> Vec<Line> {
         let words = words(self.language);
         let how = words.how_to_answer(question, self.language, &self.survey.default_language, self.listens);
         let again = (place.tries > 0).then(|| self.our(words.again));
         let recorded = recording(question, self.brand, &self.locale);
+        let opt_out = (recorded.is_none() && again.is_none() && self.offers_opt_out(question))
+            .then(|| self.our(words.opt_out));
         let how = (recorded.is_none() || again.is_some()).then(|| self.ours_and_theirs(&how));
         let asked = match recorded {
             Some(address) => Line::Recording(address),
             None => say(self.survey, &self.locale, self.text(question)),
         };
-        again.into_iter().chain([asked]).chain(how).collect()
+        again.into_iter().chain([asked]).chain(how).chain(opt_out).collect()
+    }
+
+    /// Once in a call: with its first question.
+    fn offers_opt_out(&self, question: &Question) -> bool {
+        let first = next_question(self.survey, 0, &[], self.survey.phone.record_comments);
+        self.may_opt_out && first.is_some_and(|first| first.id == question.id)
     }
 
     /// A question's words as they are spoken.

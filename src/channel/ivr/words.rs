@@ -27,6 +27,10 @@ pub(super) struct Words {
     pub moment: &'static str,
     /// At the end.
     pub thanks: &'static str,
+    /// Offers the key for "do not ask me again".
+    pub opt_out: &'static str,
+    /// When it was pressed.
+    pub opted_out: &'static str,
     /// When the survey cannot be answered.
     pub sorry: &'static str,
 }
@@ -68,6 +72,8 @@ pub(super) const ENGLISH: Words = Words {
     comment: "Please speak after the tone, and press the pound key when you have finished.",
     moment: "One moment, please.",
     thanks: "Thank you for your time. Goodbye.",
+    opt_out: "If you do not want to be asked again, press the star key.",
+    opted_out: "You will not be asked again. Goodbye.",
     sorry: "We are sorry, this survey is not available at the moment. Goodbye.",
 };
 
@@ -98,6 +104,8 @@ const GERMAN: Words = Words {
     comment: "Bitte sprechen Sie nach dem Ton, und drücken Sie die Rautetaste, wenn Sie fertig sind.",
     moment: "Einen Moment, bitte.",
     thanks: "Vielen Dank für Ihre Zeit. Auf Wiederhören.",
+    opt_out: "Wenn Sie nicht mehr befragt werden möchten, drücken Sie die Sterntaste.",
+    opted_out: "Sie werden nicht mehr befragt. Auf Wiederhören.",
     sorry: "Diese Umfrage ist leider zurzeit nicht verfügbar. Auf Wiederhören.",
 };
 
@@ -127,6 +135,8 @@ const SPANISH: Words = Words {
     comment: "Hable después de la señal y, cuando termine, pulse la tecla almohadilla.",
     moment: "Un momento, por favor.",
     thanks: "Gracias por su tiempo. Adiós.",
+    opt_out: "Si no desea que le volvamos a preguntar, pulse la tecla asterisco.",
+    opted_out: "No le volveremos a preguntar. Adiós.",
     sorry: "Lo sentimos, esta encuesta no está disponible en este momento. Adiós.",
 };
 
@@ -156,6 +166,8 @@ const FRENCH: Words = Words {
     comment: "Parlez après le signal sonore, puis tapez la touche dièse quand vous avez terminé.",
     moment: "Un instant, s'il vous plaît.",
     thanks: "Merci de votre temps. Au revoir.",
+    opt_out: "Si vous ne souhaitez plus être interrogé, tapez la touche étoile.",
+    opted_out: "Vous ne serez plus interrogé. Au revoir.",
     sorry: "Nous sommes désolés, ce sondage n'est pas disponible pour le moment. Au revoir.",
 };
 
@@ -185,6 +197,8 @@ const ITALIAN: Words = Words {
     comment: "Parli dopo il segnale acustico e, quando ha finito, prema il tasto cancelletto.",
     moment: "Un momento, per favore.",
     thanks: "Grazie per il suo tempo. Arrivederci.",
+    opt_out: "Se non desidera più essere interpellato, prema il tasto asterisco.",
+    opted_out: "Non sarà più interpellato. Arrivederci.",
     sorry: "Siamo spiacenti, il sondaggio non è al momento disponibile. Arrivederci.",
 };
 
@@ -281,7 +295,8 @@ mod tests {
     /// Every phrase with its name.
     fn phrases(words: &Words) -> Vec<(&'static str, &'static str)> {
         let Words { language: _, by_key, by_key_or_voice, meaning, yes, no, choose, again, .. } = words;
-        let Words { confirm_one, confirm_heard, comment, moment, thanks, sorry, .. } = words;
+        let Words { confirm_one, confirm_heard, comment, moment, thanks, sorry, opt_out, opted_out, .. } =
+            words;
         let mut all = vec![
             ("meaning", *meaning),
             ("yes", *yes),
@@ -294,6 +309,8 @@ mod tests {
             ("moment", *moment),
             ("thanks", *thanks),
             ("sorry", *sorry),
+            ("opt_out", *opt_out),
+            ("opted_out", *opted_out),
         ];
         for HowTo { two_keys, one_key, thumbs, smiley, choice } in [by_key, by_key_or_voice] {
             all.extend([

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{make_links, open, packed};
+use super::{Handle, make_links, open, packed};
 use crate::{
     catalog::{Action, ApiKey, LinkKey, LinkKeys},
     channel::page::samples::Sample,
@@ -23,6 +23,18 @@ fn a_text_that_is_no_token_of_ours_is_one_refusal_whatever_is_wrong_with_it() {
                 assert_eq!(open(&keys(), token), Ok(opened));
             }
             Err(refusal) => assert_eq!(refusal, open(&keys(), "").unwrap_err()),
+        }
+    });
+}
+
+#[test]
+fn a_text_that_is_a_handle_stays_the_same_handle_in_either_case() {
+    crate::fuzz::run("handle", |text| {
+        let Ok(text) = std::str::from_utf8(text) else { return };
+        let Some(handle) = Handle::parse(text) else { return };
+        assert_eq!(text.len(), 26);
+        for spelt in [handle.as_str().to_owned(), text.to_ascii_uppercase(), text.to_ascii_lowercase()] {
+            assert_eq!(Handle::parse(&spelt), Some(handle), "{spelt}");
         }
     });
 }
@@ -51,7 +63,7 @@ fn an_order_gives_links_that_open_or_problems_that_say_where() {
         let made = make_links(&sample.catalog, &sample.identity_key, 4, sample.now, &key, &body);
         let refusal = match made {
             Ok(reply) => {
-                let reply: serde_json::Value = serde_json::from_slice(&reply).unwrap();
+                let reply: serde_json::Value = serde_json::from_slice(&reply.to_json()).unwrap();
                 for link in reply.as_array().unwrap_or(&vec![reply.clone()]) {
                     let opened = open(&sample.catalog.link_keys, link["token"].as_str().unwrap()).unwrap();
                     assert_eq!(opened.claims.brand, "acme");

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
-use super::{Link, LinkOrder};
+use super::{Handle, Link, LinkOrder};
 use crate::{
     catalog::{ApiKey, Catalog, IdentityKey},
     channel::json::{self, Fields, Items},
@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The fields of an order.
-const FIELDS: [&str; 11] = [
+const FIELDS: [&str; 12] = [
     "survey",
     "brand",
     "interaction",
@@ -24,12 +24,12 @@ const FIELDS: [&str; 11] = [
     "attr",
     "expires",
     "test",
+    "short",
 ];
 
 /// Makes the links that a body orders, for the brand of the key that was shown. An order need not name the brand.
 ///
-/// Gives (for at most `batch_items` orders) the JSON to answer 201 with: an object for an object, an array for an
-/// array, in its order.
+/// Gives the links of at most `batch_items` orders, in their order.
 ///
 /// # Errors
 /// `malformed` for what is no JSON object or array, `too_large` for more than a batch holds, `forbidden` for another
@@ -41,14 +41,46 @@ pub(crate) fn make_links(
     now: Timestamp,
     key: &ApiKey,
     body: &Bytes,
-) -> Result<Bytes, Refusal> {
+) -> Result<MadeLinks, Refusal> {
     let maker = Maker { catalog, identity_key, now, key };
-    let reply = if body.trim_ascii_start().starts_with(b"[") {
+    let is_array = body.trim_ascii_start().starts_with(b"[");
+    let links = if is_array {
         maker.links(&Items::array(body, batch_items)?)?
     } else {
-        maker.link(Fields::read(body)?, "").map_err(refuse)?
+        vec![maker.link(Fields::read(body)?, "").map_err(refuse)?]
     };
-    Ok(Bytes::from(reply.to_string()))
+    Ok(MadeLinks { links, is_array })
+}
+
+/// The links that a body ordered.
+#[derive(Debug)]
+pub(crate) struct MadeLinks {
+    /// In the order of their orders.
+    pub(crate) links: Vec<MadeLink>,
+    is_array: bool,
+}
+
+/// A link that was ordered, and what the store says of it.
+#[derive(Debug)]
+pub(crate) struct MadeLink {
+    /// The link.
+    pub(crate) link: Link,
+    /// Whether a short one was ordered, too.
+    pub(crate) is_short: bool,
+    /// Under which the store keeps it.
+    pub(crate) handle: Option<Handle>,
+}
+
+impl MadeLinks {
+    /// The JSON to answer 201 with: an object for an object, an array for an array.
+    pub(crate) fn to_json(&self) -> Bytes {
+        let replies: Vec<_> = self.links.iter().map(reply).collect();
+        let reply = match replies.as_slice() {
+            [only] if !self.is_array => only.to_string(),
+            _ => Value::Array(replies).to_string(),
+        };
+        Bytes::from(reply)
+    }
 }
 
 struct Maker<'a> {
@@ -59,7 +91,7 @@ struct Maker<'a> {
 }
 
 impl Maker<'_> {
-    fn links(&self, orders: &Items) -> Result<Value, Refusal> {
+    fn links(&self, orders: &Items) -> Result<Vec<MadeLink>, Refusal> {
         let mut links = Vec::with_capacity(orders.0.len());
         let mut problems = Vec::new();
         for (place, order) in orders.0.iter().enumerate() {
@@ -73,10 +105,11 @@ impl Maker<'_> {
                 Err(found) => problems.extend(found),
             }
         }
-        if problems.is_empty() { Ok(Value::Array(links)) } else { Err(refuse(problems)) }
+        if problems.is_empty() { Ok(links) } else { Err(refuse(problems)) }
     }
 
-    fn link(&self, mut fields: Fields<'_>, at: &str) -> Result<Value, Vec<Problem>> {
+    fn link(&self, mut fields: Fields<'_>, at: &str) -> Result<MadeLink, Vec<Problem>> {
+        let is_short = fields.flag("short");
         let mut order = read(&mut fields);
         if order.brand.is_empty() {
             order.brand.clone_from(&self.key.brand);
@@ -88,7 +121,7 @@ impl Maker<'_> {
         }
         let mut problems = fields.problems;
         match order.make(self.catalog, self.identity_key, self.now, at) {
-            Ok(link) if problems.is_empty() => Ok(reply(&link)),
+            Ok(link) if problems.is_empty() => Ok(MadeLink { link, is_short, handle: None }),
             Ok(_) => Err(problems),
             Err(found) => {
                 // A field of the wrong type is told once, as that, and not as missing too.
@@ -107,14 +140,22 @@ fn refuse(problems: Vec<Problem>) -> Refusal {
     }
 }
 
-fn reply(link: &Link) -> Value {
-    json!({
+fn reply(made: &MadeLink) -> Value {
+    let link = &made.link;
+    let score_urls = link.score_urls.iter().map(|(score, url)| (score.to_string(), json!(url)));
+    let mut reply = json!({
         "token": link.token,
         "url": link.url,
-        "score_urls": link.score_urls.iter().map(|(score, url)| (score.to_string(), json!(url))).collect::<Map<_, _>>(),
+        "score_urls": score_urls.collect::<Map<_, _>>(),
         "opt_out_url": link.opt_out_url,
         "expires_at": link.expires_at.map(|at| at.to_string()),
-    })
+    });
+    if let (Some(handle), Some(fields)) = (made.handle, reply.as_object_mut()) {
+        let (short_url, code_url) = link.short_urls(handle);
+        fields.insert("short_url".to_owned(), short_url.into());
+        fields.insert("qr_url".to_owned(), code_url.into());
+    }
+    reply
 }
 
 /// An order as its flags would say it.
@@ -184,7 +225,7 @@ mod tests {
             &key,
             &Bytes::copy_from_slice(body.as_bytes()),
         )?;
-        Ok(serde_json::from_slice(&reply).unwrap())
+        Ok(serde_json::from_slice(&reply.to_json()).unwrap())
     }
 
     fn problems(body: &str) -> Vec<(String, Reason)> {

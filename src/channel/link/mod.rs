@@ -7,14 +7,18 @@
 mod claims;
 #[cfg(test)]
 mod fuzz;
+mod handle;
 mod json;
 mod order;
 mod packed;
+mod short;
 mod token;
 
 pub(crate) use self::{
     claims::{LinkClaims, LinkRespondent},
-    json::make_links,
+    handle::Handle,
+    json::{MadeLinks, make_links},
     order::{DEFAULT_EXPIRY, Link, LinkOrder},
+    short::ShortLinks,
     token::{OpenedToken, open, seal},
 };

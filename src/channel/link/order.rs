@@ -2,12 +2,17 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::{LinkClaims, packed, seal};
+use super::{
+    Handle, LinkClaims,
+    handle::{code_url, short_url},
+    packed, seal,
+};
 use crate::{
-    catalog::{Brand, Catalog, IdentityKey},
+    catalog::{Brand, Catalog, IdentityKey, RespondentKey},
     clock::Timestamp,
     intake::{Country, Reference, Respondent, Subject},
     outcome::{Problem, Reason},
+    proto::store::v1 as proto,
     survey::{Language, Survey},
 };
 
@@ -67,6 +72,10 @@ pub(crate) struct Link {
     pub opt_out_url: String,
     /// When its answers begin to be held.
     pub expires_at: Option<Timestamp>,
+    /// Whom it asks.
+    pub person: Option<RespondentKey>,
+    /// What its addresses begin with.
+    pub base: String,
 }
 
 /// Whoever has a link answers for its person.
@@ -96,7 +105,10 @@ impl LinkOrder {
             return Err(problems.found);
         }
         match seal(&catalog.link_keys, &claims) {
-            Some(token) => Ok(Link::new(token, brand, survey, claims.expires)),
+            Some(token) => {
+                let person = claims.respondent.map(|respondent| respondent.to_respondent(identity_key).key);
+                Ok(Link::new(token, brand, survey, claims.expires, person))
+            }
             None => {
                 let detail = "the link would be too long, or [tokens] keys is empty: shorten the attributes";
                 Err(vec![Problem::new(at, Reason::TooLarge, detail)])
@@ -197,7 +209,13 @@ impl LinkOrder {
 }
 
 impl Link {
-    fn new(token: String, brand: &Brand, survey: &Survey, expires_at: Option<Timestamp>) -> Self {
+    fn new(
+        token: String,
+        brand: &Brand,
+        survey: &Survey,
+        expires_at: Option<Timestamp>,
+        person: Option<RespondentKey>,
+    ) -> Self {
         let base = &brand.public_base_url;
         let url = format!("{base}/r/{token}");
         let scale = survey.first_scored().and_then(|question| question.kind.scale());
@@ -206,7 +224,24 @@ impl Link {
             .flat_map(|scale| scale.scores())
             .map(|score| (score, format!("{url}/{score}")))
             .collect();
-        Self { opt_out_url: format!("{base}/u/{token}"), url, score_urls, expires_at, token }
+        let opt_out_url = format!("{base}/u/{token}");
+        Self { opt_out_url, url, score_urls, expires_at, person, base: base.clone(), token }
+    }
+
+    /// The address of the link under a handle, and the same in capitals for a code.
+    pub(crate) fn short_urls(&self, handle: Handle) -> (String, String) {
+        (short_url(&self.base, handle), code_url(&self.base, handle))
+    }
+
+    /// What the store keeps under a handle.
+    pub(crate) fn kept_under(&self, handle: Handle, now: Timestamp) -> proto::Link {
+        proto::Link {
+            handle: handle.as_str().to_owned(),
+            token: self.token.clone(),
+            respondent_key: self.person.map(|person| person.0.to_vec().into()).unwrap_or_default(),
+            made_at: Some(now.to_proto()),
+            expires_at: self.expires_at.map(Timestamp::to_proto),
+        }
     }
 }
 

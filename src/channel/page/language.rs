@@ -50,7 +50,8 @@ mod tests {
     fn wished(header: &'static str, chosen: Option<&str>, link: Option<&str>) -> String {
         let mut headers = HeaderMap::new();
         headers.insert(http::header::ACCEPT_LANGUAGE, HeaderValue::from_static(header));
-        let visit = Visit { path: "/", query: "", headers: &headers, source: [127, 0, 0, 1].into() };
+        let visit =
+            Visit { path: "/", token: None, query: "", headers: &headers, source: [127, 0, 0, 1].into() };
         let link = link.and_then(Language::parse);
         let wishes = wishes(&visit, chosen, link.as_ref());
         wishes.iter().map(Language::as_str).collect::<Vec<_>>().join(" ")

@@ -15,6 +15,7 @@ mod note;
 mod place;
 mod reply;
 mod sheet;
+pub(crate) mod signals;
 mod wait;
 mod words;
 
@@ -53,6 +54,8 @@ pub(crate) use self::{
 pub(crate) struct Visit<'a> {
     /// The path, percent-encoded.
     pub path: &'a str,
+    /// The token that a short handle in the path stands for.
+    pub token: Option<&'a str>,
     /// The query without its `?`; empty when there is none.
     pub query: &'a str,
     /// The request's header fields.

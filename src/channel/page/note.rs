@@ -1,6 +1,7 @@
 //! A page that says one thing: a broken link, a closed survey, a form that could not be read.
 
 use askama::Template;
+use http::{HeaderValue, header};
 
 use super::{Context, Fields, Framing, Visit, Words, frame::Frame, language, reply};
 use crate::{
@@ -31,7 +32,12 @@ pub(crate) fn refused(
     let spoken = brand.map(|brand| brand.languages.as_slice()).unwrap_or_default();
     let language = wishes.iter().chain(spoken).find(|language| Words::speak(language));
     let brand: Option<&Brand> = brand.map(AsRef::as_ref);
-    page(Frame::new(language, brand, String::new()), refusal.reason, &Framing::default())
+    let frame = Frame::new(language, brand, String::new());
+    let mut reply = page(frame, refusal.reason, &Framing::default());
+    if let Some(span) = refusal.retry_after {
+        reply.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(span.as_secs().max(1)));
+    }
+    reply
 }
 
 /// The page for a refusal, inside a frame.
@@ -44,6 +50,7 @@ pub(crate) fn page(mut frame: Frame, reason: Reason, framing: &Framing) -> Reply
         | Reason::UnknownSurvey
         | Reason::Invalid
         | Reason::BadReference => (words.broken_title, words.broken_text),
+        Reason::StoreUnavailable => (words.wait_title, words.away_text),
         Reason::SurveyClosed | Reason::ChannelClosed => (words.closed_title, words.closed_text),
         _ => (words.fault_title, words.fault_text),
     };

@@ -51,7 +51,7 @@ impl Browser {
 
     pub(crate) fn at<'a>(&'a self, address: &'a str) -> Visit<'a> {
         let (path, query) = address.split_once('?').unwrap_or((address, ""));
-        Visit { path, query, headers: &self.0, source: [203, 0, 113, 9].into() }
+        Visit { path, token: None, query, headers: &self.0, source: [203, 0, 113, 9].into() }
     }
 }
 

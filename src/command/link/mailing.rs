@@ -11,11 +11,19 @@ use anyhow::{Context as _, bail};
 use csv::{ByteRecord, ReaderBuilder, WriterBuilder};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{LinkMaker, attribute};
-use crate::channel::link::{Link, LinkOrder};
+use super::{LinkMaker, attribute, desk::Desk};
+use crate::{
+    channel::link::{Link, LinkOrder},
+    clock::Timestamp,
+};
 
-/// Columns that are added; those of the same name in the input are left out, so that an output can be run again.
-const ADDED: [&str; 4] = ["token", "url", "opt_out_url", "error"];
+/// Columns that are added, the last two for short links; those of the same name in the input are left out, so that an
+/// output can be run again.
+static ADDED: [&str; 6] = ["token", "url", "opt_out_url", "error", "short_url", "qr_url"];
+/// Of those, the ones that are always added.
+const ALWAYS: usize = 4;
+/// Rows for which the store is asked at once: few enough to be quick, enough that asking costs little.
+const ROWS: usize = 500;
 
 /// How many rows got a link, and how many did not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,6 +47,7 @@ impl fmt::Display for Summary {
 /// Reads `input`, writes `output` when all rows are done.
 pub(super) fn run(
     maker: &LinkMaker<'_>,
+    desk: Option<&Desk>,
     defaults: &LinkOrder,
     input: &Path,
     output: &Path,
@@ -47,7 +56,7 @@ pub(super) fn run(
     let bar = progress(file.metadata()?.len());
     let partial = partial_name(output);
     let written = File::create(&partial).with_context(|| format!("cannot write {}", partial.display()))?;
-    let summary = convert(maker, defaults, bar.wrap_read(file), written)
+    let summary = convert(maker, desk, defaults, bar.wrap_read(file), written)
         .with_context(|| format!("stopped in the middle; what is done is in {}", partial.display()))?;
     std::fs::rename(&partial, output).with_context(|| format!("cannot write {}", output.display()))?;
     bar.finish_and_clear();
@@ -69,6 +78,7 @@ fn progress(bytes: u64) -> ProgressBar {
 
 fn convert(
     maker: &LinkMaker<'_>,
+    desk: Option<&Desk>,
     defaults: &LinkOrder,
     input: impl Read,
     output: impl Write,
@@ -76,21 +86,57 @@ fn convert(
     let mut input = BufReader::new(input);
     let delimiter = delimiter(&mut input)?;
     let mut rows = ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(input);
-    let columns = Columns::read(rows.byte_headers()?)?;
+    let columns = Columns::read(rows.byte_headers()?, desk.is_some())?;
     let mut written = WriterBuilder::new().delimiter(delimiter).from_writer(output);
     written.write_byte_record(&columns.header())?;
     let mut summary = Summary::default();
     let mut row = ByteRecord::new();
+    let mut waiting = Vec::new();
     while rows.read_byte_record(&mut row)? {
         let link = columns.order(&row, defaults).and_then(|order| maker.make(&order));
-        match link {
+        waiting.push(Row { cells: row.clone(), link, short: None });
+        if waiting.len() == ROWS {
+            write(&columns, desk, maker.now, &mut waiting, &mut written, &mut summary)?;
+        }
+    }
+    write(&columns, desk, maker.now, &mut waiting, &mut written, &mut summary)?;
+    written.flush()?;
+    Ok(summary)
+}
+
+/// A row of the input and what became of it.
+struct Row {
+    cells: ByteRecord,
+    link: Result<Link, String>,
+    /// The address for text messages, and the one for a code.
+    short: Option<(String, String)>,
+}
+
+/// Has the store keep the short links of some rows, and writes them.
+fn write(
+    columns: &Columns,
+    desk: Option<&Desk>,
+    now: Timestamp,
+    rows: &mut Vec<Row>,
+    written: &mut csv::Writer<impl Write>,
+    summary: &mut Summary,
+) -> anyhow::Result<()> {
+    if let Some(desk) = desk {
+        let mut made: Vec<_> = rows.iter_mut().filter(|row| row.link.is_ok()).collect();
+        let links: Vec<_> = made.iter().filter_map(|row| row.link.as_ref().ok()).collect();
+        let handles = desk.keep(&links, now)?;
+        for (row, handle) in made.iter_mut().zip(handles) {
+            row.short = row.link.as_ref().ok().map(|link| link.short_urls(handle));
+        }
+    }
+    for row in rows.drain(..) {
+        match row.link {
             Ok(_) => summary.made += 1,
             Err(_) => summary.failed += 1,
         }
-        written.write_byte_record(&columns.row(&row, &link))?;
+        written.write_byte_record(&columns.row(&row))?;
     }
-    written.flush()?;
-    Ok(summary)
+    Ok(())
 }
 
 /// Spreadsheets write commas, semicolons or tabs, by the country they are in; the header tells which. Skips a byte
@@ -110,10 +156,11 @@ struct Columns {
     names: Vec<String>,
     /// Of the columns that are passed through.
     kept: Vec<usize>,
+    added: &'static [&'static str],
 }
 
 impl Columns {
-    fn read(header: &ByteRecord) -> anyhow::Result<Self> {
+    fn read(header: &ByteRecord, is_short: bool) -> anyhow::Result<Self> {
         let names: Vec<_> =
             header.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
         if names.iter().all(String::is_empty) {
@@ -123,21 +170,23 @@ impl Columns {
         }
         let is_kept = |(_, name): &(usize, &String)| !ADDED.contains(&name.as_str());
         let kept = names.iter().enumerate().filter(is_kept).map(|(place, _)| place).collect();
-        Ok(Self { names, kept })
+        let (always, _) = ADDED.split_at(ALWAYS);
+        Ok(Self { names, kept, added: if is_short { &ADDED } else { always } })
     }
 
     fn header(&self) -> ByteRecord {
         let kept = self.kept.iter().filter_map(|place| self.names.get(*place)).map(String::as_str);
-        kept.chain(ADDED).map(str::as_bytes).collect()
+        kept.chain(self.added.iter().copied()).map(str::as_bytes).collect()
     }
 
-    fn row(&self, row: &ByteRecord, link: &Result<Link, String>) -> ByteRecord {
-        let kept = self.kept.iter().map(|place| row.get(*place).unwrap_or_default());
-        let added = match link {
-            Ok(link) => [link.token.as_str(), &link.url, &link.opt_out_url, ""],
-            Err(error) => ["", "", "", error],
+    fn row(&self, row: &Row) -> ByteRecord {
+        let kept = self.kept.iter().map(|place| row.cells.get(*place).unwrap_or_default());
+        let (short_url, code_url) = row.short.as_ref().map_or(("", ""), |(short, code)| (short, code));
+        let added = match &row.link {
+            Ok(link) => [&link.token, link.url.as_str(), &link.opt_out_url, "", short_url, code_url],
+            Err(error) => ["", "", "", error, "", ""],
         };
-        kept.chain(added.map(str::as_bytes)).collect()
+        kept.chain(added.into_iter().take(self.added.len()).map(str::as_bytes)).collect()
     }
 
     /// What a row orders; an empty cell leaves the flag's value.
@@ -219,7 +268,7 @@ mod tests {
         let maker =
             LinkMaker { catalog: &sample.catalog, identity_key: &sample.identity_key, now: sample.now };
         let mut output = Vec::new();
-        let summary = convert(&maker, defaults, input.as_bytes(), &mut output).unwrap();
+        let summary = convert(&maker, None, defaults, input.as_bytes(), &mut output).unwrap();
         let delimiter = delimiter(&mut output.as_slice()).unwrap();
         let mut rows =
             ReaderBuilder::new().delimiter(delimiter).has_headers(false).from_reader(output.as_slice());
@@ -277,7 +326,7 @@ mod tests {
         let sample = Sample::default();
         let maker =
             LinkMaker { catalog: &sample.catalog, identity_key: &sample.identity_key, now: sample.now };
-        run(&maker, &nps(), &input, &output).unwrap();
+        run(&maker, None, &nps(), &input, &output).unwrap();
         let names: Vec<_> =
             std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(names.len(), 2, "{names:?}");

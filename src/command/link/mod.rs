@@ -1,5 +1,7 @@
 //! `voxgate link`: one signed link, or one for each row of a mailing.
 
+mod code;
+mod desk;
 mod mailing;
 
 use std::{
@@ -10,7 +12,11 @@ use std::{
 use anyhow::{Context as _, bail};
 use clap::Args;
 
-use super::ConfigDir;
+use self::desk::Desk;
+use super::{
+    ConfigDir, ask_store,
+    store_access::{StoreAccess, StoreArgs},
+};
 use crate::{
     catalog::{Catalog, IdentityKey},
     channel::link::{DEFAULT_EXPIRY, Link, LinkOrder},
@@ -58,9 +64,17 @@ pub(super) struct LinkArgs {
     /// Make a link for each row of this file; columns are named as the flags, others are passed through
     #[arg(long, value_name = "IN", requires = "out")]
     csv: Option<PathBuf>,
-    /// Where the rows go, with token, url, opt_out_url and error added
+    /// Where the rows go, with token, url, opt_out_url and error added, and with --short short_url and qr_url
     #[arg(long, value_name = "OUT", requires = "csv")]
     out: Option<PathBuf>,
+    /// Make a short link too, for text messages; the store keeps it, so it must be running
+    #[arg(long)]
+    short: bool,
+    /// Write the short link as a QR code to this PNG file
+    #[arg(long, value_name = "FILE.png", requires = "short", conflicts_with = "csv")]
+    qr: Option<PathBuf>,
+    #[command(flatten)]
+    store: StoreArgs,
 }
 
 /// Makes links with what a configuration holds.
@@ -84,7 +98,8 @@ impl LinkMaker<'_> {
 /// its `error` cell and counted; it is no failure of the command.
 ///
 /// # Errors
-/// What is wrong with the configuration, with the flags of a single link, or with the files.
+/// What is wrong with the configuration, with the flags of a single link, or with the files; a store that cannot keep
+/// short links.
 pub(super) fn run(args: &LinkArgs, out: &mut impl Write) -> Result<(), Failure> {
     let loaded = args.config.load(&Overrides::default())?;
     let maker = LinkMaker {
@@ -92,25 +107,48 @@ pub(super) fn run(args: &LinkArgs, out: &mut impl Write) -> Result<(), Failure> 
         identity_key: &loaded.settings.identity_key,
         now: Clock::System.now(),
     };
-    make(args, &maker, out).map_err(|error| Failure::Configuration(format!("{error:#}")))
+    let access = args.store.access(StoreAccess::configured(&loaded.settings.store));
+    let desk = Desk::new(access, loaded.settings.links.timeout)
+        .map_err(|error| Failure::Internal(format!("no runtime: {error}")))?;
+    make(args, &maker, &desk, out).map_err(|error| ask_store::failure(&error))
 }
 
-fn make(args: &LinkArgs, maker: &LinkMaker<'_>, out: &mut impl Write) -> anyhow::Result<()> {
+fn make(args: &LinkArgs, maker: &LinkMaker<'_>, desk: &Desk, out: &mut impl Write) -> anyhow::Result<()> {
     let order = args.order()?;
     match (&args.csv, &args.out) {
         (Some(input), Some(output)) => {
-            let summary = mailing::run(maker, &order, input, output)?;
+            let desk = args.short.then_some(desk);
+            let summary = mailing::run(maker, desk, &order, input, output)?;
             writeln!(io::stderr().lock(), "{summary}: {}", output.display())?;
         }
-        _ => print(&maker.make(&order).map_err(anyhow::Error::msg)?, out)?,
+        _ => one(args, &maker.make(&order).map_err(anyhow::Error::msg)?, maker.now, desk, out)?,
     }
     Ok(())
 }
 
-fn print(link: &Link, out: &mut impl Write) -> io::Result<()> {
+fn one(
+    args: &LinkArgs,
+    link: &Link,
+    now: Timestamp,
+    desk: &Desk,
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
+    let handle = if args.short { desk.keep(&[link], now)?.pop() } else { None };
+    let short = handle.map(|handle| link.short_urls(handle));
+    if let (Some((_, code_url)), Some(path)) = (&short, &args.qr) {
+        code::write(&code::draw(code_url)?, path)?;
+    }
+    Ok(print(link, short.as_ref(), out)?)
+}
+
+fn print(link: &Link, short: Option<&(String, String)>, out: &mut impl Write) -> io::Result<()> {
     // Standard output holds the address and nothing else, so that a script can take it.
-    writeln!(out, "{}", link.url)?;
+    writeln!(out, "{}", short.map_or(&link.url, |(short_url, _)| short_url))?;
     let mut more = io::stderr().lock();
+    if let Some((_, code_url)) = short {
+        writeln!(more, "long     {}", link.url)?;
+        writeln!(more, "QR code  {code_url}")?;
+    }
     writeln!(more, "token    {}", link.token)?;
     writeln!(more, "opt-out  {}", link.opt_out_url)?;
     match link.expires_at {

@@ -61,11 +61,17 @@ fn a_wrong_setting_of_the_phone_is_a_problem() {
 fn the_example_in_the_first_sample_is_right_where_somebody_uncomments_it() {
     let path = "surveys/support-nps.toml";
     let copy = Copy::new().with(path, "# [ivr]", "[ivr]").with(path, "# audio", "audio");
-    let keys = ["choose_language", "speech", "record_comments", "comment_length", "voice"];
+    let keys = ["choose_language", "speech", "record_comments", "comment_length", "opt_out_key", "voice"];
     let copy =
         keys.iter().fold(copy, |copy, key| copy.with(path, &format!("# {key} ="), &format!("{key} =")));
     let phone = nps(&copy, "globex").phone;
-    assert!(phone.choose_language && phone.speech && phone.record_comments && !phone.voices.is_empty());
+    assert!(
+        phone.choose_language
+            && phone.speech
+            && phone.record_comments
+            && phone.opt_out_key
+            && !phone.voices.is_empty()
+    );
     assert_eq!(phone.comment_length, Phone::COMMENT_LENGTH, "the default");
 }
 
@@ -89,9 +95,8 @@ fn a_recording_is_an_https_address_and_what_is_not_recorded_is_read_and_warned_o
     assert_eq!(reason.audio.in_language(&Language::english()), None);
     let warnings: Vec<_> = copy.load().unwrap().warnings.iter().map(ToString::to_string).collect();
     let missing: Vec<_> = warnings.iter().filter(|warning| warning.contains("has no recording in")).collect();
-    let english = missing
-        .iter()
-        .any(|it| it.contains("\"en\", which acme, globex speaks; callers will hear the text read"));
+    let english =
+        missing.iter().any(|it| it.contains("\"en\", which acme, globex speaks; callers will hear it read"));
     assert!(english, "{missing:?}");
     assert!(missing.iter().all(|it| !it.contains("\"de\"")), "{missing:?}");
 }

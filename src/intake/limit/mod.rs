@@ -54,6 +54,7 @@ struct Local {
     links: Sources,
     calls: Sources,
     held: Sources,
+    touches: Sources,
 }
 
 impl Local {
@@ -64,6 +65,7 @@ impl Local {
             links: Sources::new("link", settings.per_link, MINUTE, bound),
             calls: Sources::new("call", settings.per_call, MINUTE, bound),
             held: Sources::new("held", settings.held_per_hour, HOUR, bound),
+            touches: Sources::new("touch", settings.touches_per_link, HOUR, bound),
             settings: settings.clone(),
         }
     }
@@ -141,6 +143,11 @@ impl Limiter {
             return Ok(None);
         }
         self.shared.admit(quotas, deadline).await
+    }
+
+    /// Whether one more touch of this link may be recorded, or of this address where nothing is proven; counts it if so.
+    pub fn may_touch(&self, proof: &Proof) -> bool {
+        matches!(proof, Proof::Key(_)) || self.local.load().touches.take(source(proof, "")).is_ok()
     }
 
     /// Whether one more answer may be held for this brand and source; counts it if so.

@@ -18,6 +18,7 @@ fn settings() -> settings::Limits {
         sources: 1000,
         fallback_share: 0.3,
         held_per_hour: 2,
+        touches_per_link: 3,
         in_flight: 100,
         queue_delay: Duration::from_secs(60),
     }

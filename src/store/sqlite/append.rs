@@ -4,9 +4,14 @@ use std::collections::BTreeMap;
 
 use rusqlite::{OptionalExtension as _, Transaction};
 
-use super::{State, respond, tombstones::Name};
+use super::{
+    State,
+    events::{self, Room},
+    opt_outs, respond,
+    tombstones::Name,
+};
 use crate::{
-    proto::store::v1::Record,
+    proto::store::v1::{Record, record::Event},
     store::{
         RecordHash,
         merge::{Decision, Entry},
@@ -22,6 +27,10 @@ pub(super) fn append(
 ) -> rusqlite::Result<()> {
     let mut responses: BTreeMap<[u8; 16], Vec<Checked>> = BTreeMap::new();
     for checked in batches.into_iter().flatten() {
+        if let Some(Event::OptedOut(opted_out)) = &checked.record.event {
+            opt_outs::take(tx, state, &checked.record, opted_out)?;
+            continue;
+        }
         if !is_erased(tx, state, &checked)? {
             responses.entry(checked.response_id).or_default().push(checked);
         }
@@ -39,15 +48,26 @@ fn append_to_response(
     records: Vec<Checked>,
 ) -> rusqlite::Result<()> {
     let mut entries = entries(tx, id)?;
-    let stored = entries.len();
+    let (stored, mut is_new) = (entries.len(), false);
     for checked in records {
         if entries.iter().any(|entry| entry.hash == checked.hash) {
             continue;
         }
+        match events::room(&entries, &checked) {
+            Room::Free => {}
+            Room::Instead(hash) => {
+                for gone in entries.extract_if(.., |entry| entry.hash == hash) {
+                    delete(tx, id, &gone)?;
+                }
+            }
+            Room::None => continue,
+        }
         insert(tx, &checked)?;
+        events::announce(tx, state, &checked)?;
         entries.push(Entry { hash: checked.hash, record: checked.record, decision: Decision::None });
+        is_new = true;
     }
-    if entries.len() == stored {
+    if !is_new {
         return Ok(());
     }
     match stored {
@@ -67,6 +87,14 @@ fn insert(tx: &Transaction<'_>, checked: &Checked) -> rusqlite::Result<()> {
             .execute((key, checked.response_id))?;
     }
     Ok(())
+}
+
+/// Takes a record out, and whatever is made of it alone.
+pub(super) fn delete(tx: &Transaction<'_>, id: [u8; 16], entry: &Entry) -> rusqlite::Result<()> {
+    tx.prepare_cached("DELETE FROM records WHERE response_id = ?1 AND hash = ?2")?
+        .execute((id, entry.hash.0))?;
+    tx.prepare_cached("DELETE FROM held WHERE hash = ?1")?.execute([entry.hash.0])?;
+    events::forget(tx, entry)
 }
 
 /// The keyed hash of the person who gave it; none when nobody knows who did.

@@ -3,7 +3,7 @@
 use rusqlite::Transaction;
 
 use super::{
-    State, append, respond,
+    State, append, links, respond,
     tombstones::{Name, Tombstone},
 };
 use crate::store::merge::Entry;
@@ -50,6 +50,7 @@ pub(super) fn erase(
     for tombstone in &buried {
         bury(tx, state, tombstone)?;
     }
+    links::forget(tx, state, erasure.respondent_key, received_before_us)?;
     let mut erased = Erased::default();
     for id in responses {
         erased += erase_response(tx, state, id, received_before_us)?;
@@ -103,9 +104,7 @@ fn erase_response(
     let (gone, kept): (Vec<_>, Vec<_>) =
         append::entries(tx, id)?.into_iter().partition(|entry| entry.record.received_us < before_us);
     for entry in &gone {
-        tx.prepare_cached("DELETE FROM records WHERE response_id = ?1 AND hash = ?2")?
-            .execute((id, entry.hash.0))?;
-        tx.prepare_cached("DELETE FROM held WHERE hash = ?1")?.execute([entry.hash.0])?;
+        append::delete(tx, id, entry)?;
         forget_person(tx, id, entry, &kept)?;
     }
     match (gone.is_empty(), kept.is_empty()) {

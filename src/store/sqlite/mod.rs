@@ -3,7 +3,10 @@
 mod append;
 mod decide;
 mod erase;
+mod events;
+mod links;
 mod open;
+mod opt_outs;
 mod read;
 mod respond;
 mod tombstones;
@@ -11,7 +14,9 @@ mod tombstones;
 pub(crate) use self::open::OpenError;
 pub(crate) use self::{
     erase::{Erased, Erasure},
+    links::{LinkBounds, ShortLink, link},
     open::reader,
+    opt_outs::opt_outs,
     read::{HeldFilter, ListFilter, changes, decode, get, held, held_by_ids, responses},
     respond::questions,
 };
@@ -45,6 +50,8 @@ struct State {
     /// No tombstone refuses what was received at or after this.
     latest_tombstone_us: i64,
     any_gone: bool,
+    /// None: nobody has counted them since some went.
+    links: Option<u64>,
 }
 
 impl State {
@@ -65,6 +72,7 @@ impl Ledger {
             last_changed: open::last_changed(&connection)?,
             latest_tombstone_us: open::latest_tombstone(&connection)?,
             any_gone: open::any_gone(&connection)?,
+            links: None,
         };
         let beside = tombstones::path_beside(path);
         let tombstones = Tombstones::at(beside.clone());
@@ -137,6 +145,16 @@ impl Ledger {
         self.scrub = true;
         self.scrub_log();
         Ok(erased)
+    }
+
+    /// Keeps short links, all or none.
+    pub(crate) fn put_links(&mut self, links: &[ShortLink], bounds: LinkBounds) -> Result<(), LedgerError> {
+        let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let kept = links::put(&tx, &mut self.state, links, bounds)?;
+        tx.commit()?;
+        self.state.links = Some(kept);
+        self.scrub_log();
+        Ok(())
     }
 
     /// Compares a fingerprint with the file's; keeps the first one.

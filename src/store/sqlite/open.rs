@@ -12,9 +12,15 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 use super::LedgerError;
 use crate::store::StoreError;
 
-/// The schema's version; older files are migrated at open, newer ones are not opened.
-const VERSION: i32 = 1;
-const SCHEMA: &str = include_str!("schema.sql");
+/// What makes each version of the schema from the one before; older files are migrated at open, newer ones not opened.
+const MIGRATIONS: [&str; 4] = [
+    include_str!("schema.sql"),
+    include_str!("schema_2_events.sql"),
+    include_str!("schema_3_links.sql"),
+    include_str!("schema_4_opt_outs.sql"),
+];
+/// The schema's version.
+const VERSION: i32 = MIGRATIONS.len() as i32;
 
 /// Why the store could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -129,12 +135,14 @@ fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
     if found > VERSION {
         return Err(OpenError::Newer { found });
     }
-    if found == 0 {
-        let tx = connection.transaction()?;
-        tx.execute_batch(SCHEMA)?;
-        tx.pragma_update(None, "user_version", VERSION)?;
-        tx.commit()?;
+    let tx = connection.transaction()?;
+    for migration in MIGRATIONS.iter().skip(usize::try_from(found).unwrap_or(0)) {
+        tx.execute_batch(migration)?;
     }
+    if found < VERSION {
+        tx.pragma_update(None, "user_version", VERSION)?;
+    }
+    tx.commit()?;
     Ok(())
 }
 
@@ -146,7 +154,9 @@ pub(super) fn identity(connection: &Connection) -> rusqlite::Result<Option<Strin
 pub(super) fn last_changed(connection: &Connection) -> rusqlite::Result<i64> {
     let sql = "SELECT max(coalesce((SELECT max(changed) FROM responses), 0),
                           coalesce((SELECT max(changed) FROM held), 0),
-                          coalesce((SELECT max(changed) FROM gone), 0))";
+                          coalesce((SELECT max(changed) FROM gone), 0),
+                          coalesce((SELECT max(changed) FROM events), 0),
+                          coalesce((SELECT max(changed) FROM opt_outs), 0))";
     connection.query_row(sql, [], |row| row.get(0))
 }
 

@@ -4,7 +4,7 @@ use prost::Message as _;
 use rusqlite::{OptionalExtension as _, Row, Transaction, types::Type};
 use uuid::Uuid;
 
-use super::respond;
+use super::{events, opt_outs, respond};
 use crate::{
     clock::Timestamp,
     proto::store::v1::{Erased, Held, Record, Response, WatchResponse, watch_response::Change},
@@ -125,6 +125,8 @@ pub(crate) fn changes(
     let mut all = changed_responses(tx, after, limit)?;
     all.extend(changed_held(tx, after, limit)?);
     all.extend(gone(tx, after, limit)?);
+    all.extend(happened(tx, after, limit)?);
+    all.extend(opt_outs::changes(tx, after, one_more(limit))?);
     all.sort_unstable_by_key(|(changed, _)| *changed);
     let change = |(changed, change)| {
         let cursor = page::cursor(changed);
@@ -163,6 +165,21 @@ fn gone(tx: &Transaction<'_>, after: i64, limit: usize) -> rusqlite::Result<Vec<
             Ok((changed, Change::Erased(Erased { response_id: uuid(id), at })))
         })?
         .collect()
+}
+
+fn happened(tx: &Transaction<'_>, after: i64, limit: usize) -> rusqlite::Result<Vec<(i64, Change)>> {
+    let mut query = tx.prepare_cached(
+        "SELECT e.changed, e.response_id, r.body
+         FROM events e JOIN records r ON r.response_id = e.response_id AND r.hash = e.hash
+         WHERE e.changed > ?1 ORDER BY e.changed LIMIT ?2",
+    )?;
+    let mut rows = query.query((after, one_more(limit)))?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let record: Record = decode(row.get_ref(2)?.as_blob()?)?;
+        found.extend(events::change(&record, uuid(row.get(1)?)).map(|change| (row.get(0), change)));
+    }
+    found.into_iter().map(|(changed, change)| Ok((changed?, change))).collect()
 }
 
 /// Takes rows up to a count and to [`PAGE_BYTES`], at least one.

@@ -18,7 +18,8 @@ pub(super) async fn next(feed: &mut Streaming<WatchResponse>) -> Option<(String,
         Change::Response(response) => response.id,
         Change::Held(held) => format!("held {} {}", held.reasons.join(","), held.state),
         Change::Erased(erased) => format!("erased {}", erased.response_id),
-        other => panic!("{other:?} is not made yet"),
+        Change::Touch(touch) => format!("touch {} {}", touch.response_id, touch.score.unwrap()),
+        Change::OptOut(opt_out) => format!("opt-out {} {}", opt_out.brand, opt_out.respondent_key),
     };
     Some((about, change.cursor))
 }

@@ -1,6 +1,6 @@
 //! Pages: links in mails and site forms.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc};
 
 use http::{Method, request::Parts};
 
@@ -9,6 +9,7 @@ use crate::{
     channel::{
         Edge, email_link,
         http::{Reply, Request},
+        link::Handle,
         page::{self, Context, Known, Visit},
         site_form,
     },
@@ -21,10 +22,20 @@ use crate::{
 pub(in crate::channel::http) async fn link_page(edge: &Edge, request: Request) -> Reply {
     let catalog = edge.catalog.load_full();
     let context = context(edge, &catalog);
-    let visit = visit(&request.parts, request.source);
+    let token = match long_token(edge, request.parts.uri.path()).await {
+        Ok(token) => token,
+        Err(refusal) => return refused_page(edge, &request.parts, request.source, &refusal),
+    };
+    let visit = Visit { token: token.as_deref(), ..visit(&request.parts, request.source) };
     match email_link::OpenedLink::open(&context, &visit) {
         Ok(opened) => {
-            let known = edge.intake.known(opened.submission(&page::Fields::default())).await;
+            let mut submission = opened.submission(&page::Fields::default());
+            let touched = opened.touched(request.parts.method == Method::HEAD);
+            if let Some(touched) = touched.filter(|_| !page::signals::is_prefetch(visit.headers)) {
+                submission.signals = Some(page::signals::seen(visit.headers));
+                edge.intake.touch(submission.clone(), touched);
+            }
+            let known = edge.intake.known(submission).await;
             let known = known.map(|scores| Known { scores });
             email_link::get(&opened, &context, &visit, known.as_ref())
         }
@@ -40,7 +51,14 @@ pub(in crate::channel::http) async fn page_post(edge: &Edge, request: Request, c
     let head = request.parts.clone();
     match request.read(edge.settings.http.body_bytes, &edge.settings.http).await {
         Ok((parts, body)) => {
-            let visit = visit(&parts, source);
+            let token = match long_token(edge, parts.uri.path()).await {
+                Ok(token) => token,
+                Err(refusal) => {
+                    let refusal = edge.intake.refuse(channel, None, refusal);
+                    return refused_page(edge, &head, source, &refusal);
+                }
+            };
+            let visit = Visit { token: token.as_deref(), ..visit(&parts, source) };
             let submit = async |read| submit(edge, channel, read).await;
             match channel {
                 Channel::Form => site_form::post(&context, &visit, body, submit).await,
@@ -48,6 +66,22 @@ pub(in crate::channel::http) async fn page_post(edge: &Edge, request: Request, c
             }
         }
         Err(refusal) => refused_page(edge, &head, source, &edge.intake.refuse(channel, None, refusal)),
+    }
+}
+
+/// The token of the long link, where a path has a short handle.
+///
+/// # Errors
+/// As [`ShortLinks::token`](crate::channel::link::ShortLinks::token).
+pub(super) async fn long_token(edge: &Edge, path: &str) -> Result<Option<Arc<str>>, Refusal> {
+    let segments = page::segments(path);
+    let handle = match segments.as_slice() {
+        [kind, handle, ..] if matches!(kind.as_str(), "r" | "R" | "u" | "U") => Handle::parse(handle),
+        _ => None,
+    };
+    match handle {
+        Some(handle) => edge.short_links.token(handle).await.map(Some),
+        None => Ok(None),
     }
 }
 
@@ -104,6 +138,7 @@ pub(super) fn context<'a>(edge: &'a Edge, catalog: &'a Catalog) -> Context<'a> {
 pub(super) fn visit(parts: &Parts, source: IpAddr) -> Visit<'_> {
     Visit {
         path: parts.uri.path(),
+        token: None,
         query: parts.uri.query().unwrap_or_default(),
         headers: &parts.headers,
         source,

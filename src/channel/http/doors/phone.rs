@@ -24,8 +24,9 @@ pub(in crate::channel::http) async fn twilio(
         Ok((parts, body)) => {
             let request =
                 ivr::twilio::Request { brand, survey, uri: &parts.uri, headers: &parts.headers, body: &body };
-            ivr::twilio::turn(desk(edge, &catalog), request, |submission| edge.intake.submit(submission))
-                .await
+            let submit = |submission| edge.intake.submit(submission);
+            let opt_out = |order| edge.intake.opt_out(order);
+            ivr::twilio::turn(desk(edge, &catalog), request, submit, opt_out).await
         }
         Err(refusal) => ivr::twilio::unread(&edge.intake.refuse(Channel::Ivr, None, refusal)),
     }
@@ -69,8 +70,9 @@ pub(in crate::channel::http) async fn telnyx(
         Err(reply) => return *reply,
     };
     let submit = |submission| edge.intake.submit(submission);
+    let opt_out = |order| edge.intake.opt_out(order);
     match (request.read(edge.settings.http.body_bytes, &edge.settings.http).await, callback) {
-        (Ok((_, body)), None) => ivr::telnyx::turn(desk, webhook(&body), signature, submit).await,
+        (Ok((_, body)), None) => ivr::telnyx::turn(desk, webhook(&body), signature, submit, opt_out).await,
         (Ok((_, body)), Some(callback)) => {
             ivr::telnyx::report(desk, webhook(&body), signature, callback, submit).await
         }

@@ -9,7 +9,7 @@ use crate::{
         Edge,
         http::{Reply, Request, reply},
         json::{json_body, problem, program},
-        link::make_links,
+        link::{MadeLinks, make_links},
     },
     outcome::Refusal,
 };
@@ -30,5 +30,19 @@ async fn make(edge: &Edge, request: Request) -> Result<Bytes, Refusal> {
     let key = program(edge, &request, Action::Links)?;
     json_body(&request, &["application/json"])?;
     let (_, body) = request.read(bounds.batch_bytes, bounds).await?;
-    make_links(&catalog, &edge.settings.identity_key, bounds.batch_items, edge.clock.now(), &key, &body)
+    let now = edge.clock.now();
+    let mut made = make_links(&catalog, &edge.settings.identity_key, bounds.batch_items, now, &key, &body)?;
+    shorten(edge, &mut made).await?;
+    Ok(made.to_json())
+}
+
+/// Has the store keep those that were ordered short, all or none.
+async fn shorten(edge: &Edge, made: &mut MadeLinks) -> Result<(), Refusal> {
+    let mut ordered: Vec<_> = made.links.iter_mut().filter(|made| made.is_short).collect();
+    let links: Vec<_> = ordered.iter().map(|made| &made.link).collect();
+    let handles = edge.short_links.put(&links).await?;
+    for (made, handle) in ordered.iter_mut().zip(handles) {
+        made.handle = Some(handle);
+    }
+    Ok(())
 }

@@ -12,7 +12,7 @@ use crate::{
 };
 
 fn about(survey: &Survey) -> Dialogue<'_> {
-    Dialogue { survey, language: language("en"), languages: Vec::new() }
+    Dialogue { survey, language: language("en"), languages: Vec::new(), may_opt_out: false }
 }
 
 fn pressed(keys: &str) -> Input {

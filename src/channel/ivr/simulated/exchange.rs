@@ -15,7 +15,7 @@ use super::super::{Desk, fixtures, telnyx, twilio};
 use crate::{
     catalog::{Catalog, IdentityKey},
     clock::{Clock, Timestamp},
-    intake::{Given, Submission},
+    intake::{Given, OptingOut, Submission},
     outcome::{Ledger, Outcome, Reason, Receipt, Refusal, ResponseId},
     survey::{Identity, Survey},
 };
@@ -74,11 +74,14 @@ impl Exchange {
         let desk =
             Desk { catalog: &self.catalog, identity_key: &self.key, ledger: &self.ledger, form_fields: 100 };
         let submit = async |submission| self.submit(submission);
+        let opt_out = async |_: OptingOut| Ok(());
         let request = twilio::Request { brand: "acme", survey: "s", uri, headers, body };
         let reply = match uri.path().starts_with("/ivr/telnyx/") {
-            false => twilio::turn(desk, request, submit).now_or_never().unwrap(),
+            false => twilio::turn(desk, request, submit, opt_out).now_or_never().unwrap(),
             true => match telnyx::announced(&desk, &request, headers, self.clock.now()) {
-                Ok(signature) => telnyx::turn(desk, request, signature, submit).now_or_never().unwrap(),
+                Ok(signature) => {
+                    telnyx::turn(desk, request, signature, submit, opt_out).now_or_never().unwrap()
+                }
                 Err(reply) => *reply,
             },
         };

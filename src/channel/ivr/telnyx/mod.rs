@@ -29,7 +29,7 @@ use super::{
 use crate::{
     catalog::{Account, Brand},
     clock::Timestamp,
-    intake::Submission,
+    intake::{OptingOut, Submission},
     outcome::{Reason, Receipt, Refusal},
 };
 
@@ -50,19 +50,22 @@ pub(crate) fn announced<'a>(
 }
 
 /// Takes one turn of a call whose head was judged: checks the body, submits what was pressed, and says what comes next.
-pub(crate) async fn turn<F, Fut>(
+pub(crate) async fn turn<F, Fut, O, Out>(
     desk: Desk<'_>,
     request: Request<'_>,
     signature: Signature<'_>,
     submit: F,
+    opt_out: O,
 ) -> Reply
 where
     F: FnOnce(Submission) -> Fut,
     Fut: Future<Output = Result<Receipt, Refusal>>,
+    O: FnOnce(OptingOut) -> Out,
+    Out: Future<Output = Result<(), Refusal>>,
 {
     let call_id = |form: &Form, _: &Address<'_>| form.get("CallSid").to_owned();
     match prove(&desk, &request, signature, call_id) {
-        Ok(proven) => twilio::converse(desk, request, proven, submit).await,
+        Ok(proven) => twilio::converse(desk, request, proven, submit, opt_out).await,
         Err(reply) => *reply,
     }
 }

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     catalog::{IdentityKey, Secret},
-    intake::Submission,
+    intake::{OptingOut, Submission},
     outcome::{Ledger, Outcome, Reason, Receipt, Refusal, ResponseId},
     survey::Identity,
 };
@@ -46,7 +46,8 @@ fn heard(uri: &Uri, signature: &str, body: &[u8], accepts: bool) -> (u16, String
         let (outcome, identity) = (Outcome::Accepted, Identity::Signed);
         Ok(Receipt { id, outcome, reason: None, identity, answers: Vec::new(), quota: None })
     };
-    let (head, body) = turn(desk, request, submit).now_or_never().unwrap().into_parts();
+    let (head, body) =
+        turn(desk, request, submit, async |_: OptingOut| Ok(())).now_or_never().unwrap().into_parts();
     #[allow(clippy::disallowed_methods, reason = "a reply of our own, whole in memory")]
     let bytes = body.collect().now_or_never().unwrap().unwrap().to_bytes();
     (head.status.as_u16(), String::from_utf8(bytes.to_vec()).unwrap(), submitted)

@@ -13,6 +13,7 @@
 pub(super) mod address;
 pub(super) mod call;
 pub(super) mod callback;
+mod caller;
 pub(super) mod form;
 #[cfg(test)]
 mod fuzz;
@@ -42,7 +43,7 @@ use self::{
 use super::{Desk, closed, turn::Turn};
 use crate::{
     catalog::{Account, Brand},
-    intake::Submission,
+    intake::{OptingOut, Submission},
     outcome::{Outcome, Reason, Receipt, Refusal},
 };
 
@@ -82,13 +83,15 @@ impl std::fmt::Debug for Request<'_> {
 
 /// Takes one turn of a call: checks who calls, submits what was pressed, and says what comes next. The submission
 /// counts itself in the ledger; what never becomes one is counted here.
-pub(crate) async fn turn<F, Fut>(desk: Desk<'_>, request: Request<'_>, submit: F) -> Reply
+pub(crate) async fn turn<F, Fut, O, Out>(desk: Desk<'_>, request: Request<'_>, submit: F, opt_out: O) -> Reply
 where
     F: FnOnce(Submission) -> Fut,
     Fut: Future<Output = Result<Receipt, Refusal>>,
+    O: FnOnce(OptingOut) -> Out,
+    Out: Future<Output = Result<(), Refusal>>,
 {
     match prove(&desk, &request, unknown_to_callers) {
-        Ok(proven) => converse(desk, request, proven, submit).await,
+        Ok(proven) => converse(desk, request, proven, submit, opt_out).await,
         Err(reply) => *reply,
     }
 }
@@ -100,15 +103,18 @@ pub(super) struct Proven<'a> {
 }
 
 /// Goes on with the dialogue, whichever way the sender was proven.
-pub(super) async fn converse<'a, F, Fut>(
+pub(super) async fn converse<'a, F, Fut, O, Out>(
     desk: Desk<'a>,
     request: Request<'a>,
     proven: Proven<'a>,
     submit: F,
+    opt_out: O,
 ) -> Reply
 where
     F: FnOnce(Submission) -> Fut,
     Fut: Future<Output = Result<Receipt, Refusal>>,
+    O: FnOnce(OptingOut) -> Out,
+    Out: Future<Output = Result<(), Refusal>>,
 {
     let call = match accept(&desk, &request, proven) {
         Ok(call) => call,
@@ -121,6 +127,11 @@ where
     if let Some((question, given)) = moved.answer
         && let Err(refusal) = submit(call.answer(question, given, &moved.keys)).await
         && !report::is_known(&refusal)
+    {
+        return refused(&call, &moved.keys, &refusal);
+    }
+    if let Some(order) = call.opting_out().filter(|_| moved.opts_out)
+        && let Err(refusal) = opt_out(order).await
     {
         return refused(&call, &moved.keys, &refusal);
     }

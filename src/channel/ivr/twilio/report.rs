@@ -1,5 +1,5 @@
-//! Takes reports of recorded comments; [`super::callback`] says what they mean. Nobody listens: the status alone counts,
-//! and what found no room says so, for providers that try again.
+//! Takes reports of recorded comments; [`super::callback`] says what they mean. Nobody listens: the status alone
+//! counts, and what found no room says so, for providers that try again.
 
 use http::{HeaderValue, StatusCode, header::RETRY_AFTER};
 
@@ -134,3 +134,6 @@ fn refused(call: &Call<'_>, refusal: &Refusal) -> Reply {
     reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from(retry_after_s));
     reply
 }
+
+#[cfg(test)]
+mod fuzz;

@@ -27,6 +27,7 @@ struct Line {
     ledger: Ledger,
     refusals: RefCell<Vec<Refusal>>,
     submitted: RefCell<Vec<Submission>>,
+    opted_out: RefCell<Vec<OptingOut>>,
 }
 
 /// What the caller's provider got.
@@ -56,6 +57,7 @@ impl Line {
             ledger: Ledger::default(),
             refusals: RefCell::default(),
             submitted: RefCell::default(),
+            opted_out: RefCell::default(),
         }
     }
 
@@ -89,6 +91,11 @@ impl Line {
         }
     }
 
+    async fn opt_out(&self, order: OptingOut) -> Result<(), Refusal> {
+        self.opted_out.borrow_mut().push(order);
+        self.refusals.borrow_mut().pop().map_or(Ok(()), Err)
+    }
+
     async fn post(&self, url: &str, headers: HeaderMap, body: &[u8]) -> Heard {
         let uri: Uri = url.strip_prefix("https://acme.example/fb").unwrap_or(url).parse().unwrap();
         let path = uri.path().to_owned();
@@ -97,7 +104,8 @@ impl Line {
         let desk =
             Desk { catalog: &self.catalog, identity_key: &self.key, ledger: &self.ledger, form_fields: 100 };
         let request = Request { brand, survey, uri: &uri, headers: &headers, body };
-        let reply = turn(desk, request, |submission| self.submit(submission)).await;
+        let reply =
+            turn(desk, request, |submission| self.submit(submission), |order| self.opt_out(order)).await;
         let (head, body) = reply.into_parts();
         #[allow(clippy::disallowed_methods, reason = "a reply of our own, whole in memory")]
         let bytes = body.collect().await.unwrap().to_bytes();
@@ -415,7 +423,7 @@ fn a_turn_can_be_served_by_any_thread() {
     let desk = Desk { catalog: &catalog, identity_key: &key, ledger: &ledger, form_fields: 100 };
     let (uri, headers) = (Uri::from_static("/ivr/twilio/acme/support-nps"), HeaderMap::new());
     let request = Request { brand: "acme", survey: "support-nps", uri: &uri, headers: &headers, body: b"" };
-    is_send(&turn(desk, request, |_| std::future::ready(Err(busy()))));
+    is_send(&turn(desk, request, |_| std::future::ready(Err(busy())), |_| std::future::ready(Ok(()))));
 }
 
 #[tokio::test]

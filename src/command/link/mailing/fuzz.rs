@@ -10,7 +10,7 @@ fn every_row_of_a_mailing_gets_a_link_or_an_error() {
     let defaults = LinkOrder { survey: "support-nps".into(), brand: "acme".into(), ..LinkOrder::default() };
     crate::fuzz::run("csv", |input| {
         let mut output = Vec::new();
-        let Ok(summary) = convert(&maker, &defaults, input, &mut output) else { return };
+        let Ok(summary) = convert(&maker, None, &defaults, input, &mut output) else { return };
         let delimiter = delimiter(&mut { input }).unwrap();
         let mut rows =
             ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(output.as_slice());

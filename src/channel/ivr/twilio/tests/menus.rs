@@ -153,3 +153,45 @@ async fn a_spoken_answer_without_room_is_kept_as_keys_and_tried_again() {
     line.form(&waiting.next(), &[]).await;
     assert_eq!(line.scores(), vec![whole("recommend", 1); 2]);
 }
+
+#[tokio::test]
+async fn a_caller_who_wants_to_be_asked_no_more_is_recorded_before_being_told_so() {
+    let line = Line::asking(|survey| survey.phone.opt_out_key = true);
+    let asked = line.start("support-nps?lang=de").await;
+    assert!(asked.says("drücken Sie die Sterntaste"), "{}", asked.twiml);
+    let out = line.press(&asked, "*").await;
+    assert!(out.says("Sie werden nicht mehr befragt") && out.says("<Hangup/>"), "{}", out.twiml);
+    assert_eq!(line.press(&asked, "*").await.twiml, out.twiml);
+    let mood = line.press(&asked, "3").await;
+    assert!(!mood.says("Sterntaste"), "offered once: {}", mood.twiml);
+    assert!(line.press(&mood, "*#").await.says("nicht mehr befragt"), "but taken at any question");
+    let orders = line.opted_out.borrow();
+    let caller = line.key.respondent("phone", SWISS);
+    assert_eq!(orders.len(), 3);
+    assert!(orders.iter().all(|order| order.person == caller && order.brand == "acme" && !order.withdrawn));
+    assert!(matches!(&orders[0].proof, Proof::Call { call_id } if call_id == CALL_ID));
+    assert_eq!(line.scores(), [whole("recommend", 3)]);
+}
+
+#[tokio::test]
+async fn an_opt_out_without_room_is_tried_again_and_not_promised() {
+    let mut line = Line::refusing([busy()]);
+    line.catalog = Line::asking(|survey| survey.phone.opt_out_key = true).catalog;
+    let asked = line.start("support-nps?lang=en").await;
+    let waiting = line.press(&asked, "*").await;
+    assert!(waiting.says("One moment") && !waiting.says("not be asked again"), "{}", waiting.twiml);
+    assert!(line.form(&waiting.next(), &[("From", SWISS)]).await.says("You will not be asked again"));
+    assert_eq!(line.opted_out.borrow().len(), 2);
+}
+
+#[tokio::test]
+async fn nobody_can_be_opted_out_who_is_nobody_or_where_it_is_off() {
+    let line = Line::asking(|survey| survey.phone.opt_out_key = true);
+    let asked = line.form(&url("support-nps?lang=en"), &[("From", "anonymous")]).await;
+    assert!(!asked.says("star key"), "{}", asked.twiml);
+    assert!(line.form(&asked.next(), &[("Digits", "*")]).await.says("did not understand"));
+    let off = Line::new();
+    let asked = off.start("support-nps?lang=en").await;
+    assert!(!asked.says("star key") && off.press(&asked, "*").await.says("did not understand"));
+    assert!(line.opted_out.borrow().is_empty() && off.opted_out.borrow().is_empty());
+}
