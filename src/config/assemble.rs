@@ -87,7 +87,9 @@ fn untranslated(file: &SurveyFile<'_>, brands: &[BrandFile<'_>], surveys: &Surve
             let brands = brands.join(", ");
             place.value.clone().hidden().warning(match place.part {
                 Part::Audio => {
-                    format!("has no recording in \"{language}\", which {brands} speaks; callers will hear the text read")
+                    format!(
+                        "has no recording in \"{language}\", which {brands} speaks; callers will hear it read"
+                    )
                 }
                 _ => format!(
                     "has no text in \"{language}\", which {brands} speaks; people will read \"{default}\""

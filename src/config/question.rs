@@ -55,7 +55,7 @@ fn audio<'a>(table: &Table<'a>, id: &str, texts: &mut Vec<TextPlace<'a>>) -> Tex
 
 /// The address of a recording, as it is written: its `{brand}` is filled for each brand.
 pub(super) fn recording(value: &Value<'_>) -> Option<String> {
-    let advice = "is no address of a recording; write an https URL like \"https://cdn.example/{brand}/recommend-de.wav\", \
+    let advice = "is no address of a recording; write an https URL like \"https://cdn.example/{brand}/nps-de.wav\", \
                   where only {brand} is filled, with the brand's id, and not in the host";
     value.without_password().parsed(advice, |text| is_link(text).then(|| text.to_owned()))
 }

@@ -44,6 +44,7 @@ mod pages;
 mod people;
 mod phone_accounts;
 mod phone_retries;
+mod phone_samples;
 mod redis;
 mod secrecy;
 mod simulate;

@@ -181,8 +181,8 @@ async fn post(edge: &Edge, request: Request, route: Route<'_>) -> Reply {
         Route::Telnyx { brand, survey, callback } => {
             Box::pin(doors::telnyx(edge, request, brand, survey, callback)).await
         }
-        Route::IvrEvents => doors::event(edge, request).await,
-        Route::Beacon => doors::beacon(edge, request).await,
+        Route::IvrEvents => Box::pin(doors::event(edge, request)).await,
+        Route::Beacon => Box::pin(doors::beacon(edge, request)).await,
         Route::Responses => json::responses(edge, request).await,
         Route::Batch => json::batch_responses(edge, request).await,
         Route::Links => Box::pin(doors::links(edge, request)).await,

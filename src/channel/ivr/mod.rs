@@ -1,13 +1,17 @@
 //! The phone: a caller's keypad, spoken for by a telephony provider (Twilio, SignalWire, Telnyx) or by somebody's own
 //! exchange (Asterisk, FreeSWITCH, Amazon Connect).
 //!
-//! - takes: signed webhooks, one a turn of a call ([`twilio::turn`], [`telnyx::turn`]); JSON events with an API key ([`events::take`]).
-//! - gives: one [`Submission`](crate::intake::Submission) for each key that is an answer, as soon as it is pressed, so
-//!   that hanging up keeps what was said; its key is call id and question. Then TwiML, or the receipt and the next
-//!   question.
+//! - takes: signed webhooks, one a turn of a call ([`twilio::turn`], [`telnyx::turn`]), and reports of recorded comments
+//!   ([`twilio::report`], [`telnyx::report`]); JSON events with an API key ([`events::take`]).
+//! - gives: one [`Submission`](crate::intake::Submission) for each answer, as soon as it is given, so that hanging up
+//!   keeps what was said; its key is call, turn and keys. Then TwiML, or the receipt and the next question.
 //! - refuses: a missing or wrong signature; an unknown or closed survey; references that are none.
-//! - bounds: a question is asked three times, an answer that finds no room is offered four times, a form has as many
-//!   fields as the configuration allows; bodies are bounded where they are read.
+//! - bounds: a question is asked three times, what is heard poorly is confirmed once each time, an answer that finds no
+//!   room is offered four times, a comment is as long as the survey says, a form has as many fields as the configuration
+//!   allows; bodies are bounded where they are read.
+//!
+//! The dialogue ([`dialogue`]) decides what comes next, the script ([`script`]) puts it into words, as a turn ([`turn`])
+//! that each dialect prints.
 //!
 //! No turn is remembered here. Where a call stands is in the URL that the provider is told to call next, and that URL is
 //! signed by the provider, or sealed by us; so any gateway can take any turn, and a retried turn gets the same TwiML
@@ -79,10 +83,11 @@ fn spoken(
     subject: Option<&Subject>,
     language: &Language,
 ) -> String {
+    filled(question.text.get(language, &survey.default_language), brand, subject)
+}
+
+/// A survey's words, with what they leave open.
+fn filled(text: &str, brand: &Brand, subject: Option<&Subject>) -> String {
     let subject = subject.map_or("", |subject| subject.reference.as_str());
-    question
-        .text
-        .get(language, &survey.default_language)
-        .replace("{brand}", &brand.name)
-        .replace("{subject}", subject)
+    text.replace("{brand}", &brand.name).replace("{subject}", subject)
 }

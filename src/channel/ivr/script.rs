@@ -100,7 +100,7 @@ impl Script<'_> {
         let speech = self
             .listens
             .then(|| Speech { language: self.locale.clone(), hints: speech::yes_and_no(language) });
-        keys(1, speech, place, vec![self.our(&text)])
+        keys(1, speech, place, vec![self.ours_and_theirs(&text)])
     }
 
     /// A recorded question says which keys it takes; who did not understand it is told so by a voice.
@@ -111,7 +111,7 @@ impl Script<'_> {
         let recorded = recording(question, self.brand, &self.locale);
         let opt_out = (recorded.is_none() && again.is_none() && self.offers_opt_out(question))
             .then(|| self.our(words.opt_out));
-        let how = (recorded.is_none() || again.is_some()).then(|| self.our(&how));
+        let how = (recorded.is_none() || again.is_some()).then(|| self.ours_and_theirs(&how));
         let asked = match recorded {
             Some(address) => Line::Recording(address),
             None => say(self.survey, &self.locale, self.text(question)),
@@ -132,6 +132,11 @@ impl Script<'_> {
 
     fn expected(&self, question: &Question) -> Speech {
         Speech { language: self.locale.clone(), hints: speech::hints(question, self.survey, self.language) }
+    }
+
+    /// Our own words around the survey's: the names of choices, and what the ends of a scale mean.
+    fn ours_and_theirs(&self, text: &str) -> Line {
+        self.our(&super::filled(text, self.brand, self.subject))
     }
 
     /// Our own words, by the caller's voice where they are in the caller's language.

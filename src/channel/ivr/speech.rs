@@ -1,129 +1,19 @@
 //! What spoken words say: `ten`, `eine Zehn`, `10.` to the keys that mean the same. Nothing is guessed: words that are
 //! no number and no filler, and two different numbers, are no answer.
 
+mod ear;
+
 use unicode_normalization::UnicodeNormalization as _;
+
+use self::ear::{ALL, Ear};
 
 use crate::survey::{Kind, Language, Question, Survey};
 
+/// Recognizers refuse longer phrases.
+const HINT_CHARS: usize = 100;
+
 /// Longer speech is no answer to a question for a number.
 const WORDS: usize = 8;
-
-/// What a language has for answers, in lower case. What carries an accent stands there without it too, as words are
-/// compared; the first of a number is how it is written.
-struct Ear {
-    language: &'static str,
-    /// The words for 0 to 10.
-    numbers: [&'static [&'static str]; 11],
-    yes: &'static [&'static str],
-    no: &'static [&'static str],
-    /// Words that come with an answer and say nothing by themselves. An article that is a number too counts as one when
-    /// no other number is there.
-    fillers: &'static [&'static str],
-}
-
-const ENGLISH: Ear = Ear {
-    language: "en",
-    numbers: [
-        &["zero", "nil"],
-        &["one"],
-        &["two"],
-        &["three"],
-        &["four"],
-        &["five"],
-        &["six"],
-        &["seven"],
-        &["eight"],
-        &["nine"],
-        &["ten"],
-    ],
-    yes: &["yes", "yeah", "yep", "right", "correct"],
-    no: &["no", "nope", "wrong"],
-    fillers: &["a", "an", "the", "number", "is", "it", "its", "that", "thats", "please", "points", "stars"],
-};
-
-const GERMAN: Ear = Ear {
-    language: "de",
-    numbers: [
-        &["null"],
-        &["eins"],
-        &["zwei", "zwo"],
-        &["drei"],
-        &["vier"],
-        &["fünf", "funf", "fuenf"],
-        &["sechs"],
-        &["sieben"],
-        &["acht"],
-        &["neun"],
-        &["zehn"],
-    ],
-    yes: &["ja", "jawohl", "richtig", "genau", "stimmt"],
-    no: &["nein", "falsch"],
-    fillers: &[
-        "ein", "eine", "die", "nummer", "zahl", "das", "ist", "bitte", "punkt", "punkte", "sterne", "also",
-    ],
-};
-
-const SPANISH: Ear = Ear {
-    language: "es",
-    numbers: [
-        &["cero"],
-        &["uno"],
-        &["dos"],
-        &["tres"],
-        &["cuatro"],
-        &["cinco"],
-        &["seis"],
-        &["siete"],
-        &["ocho"],
-        &["nueve"],
-        &["diez"],
-    ],
-    yes: &["sí", "si", "correcto", "exacto"],
-    no: &["no", "incorrecto"],
-    fillers: &["un", "una", "el", "la", "numero", "es", "por", "favor", "puntos", "estrellas"],
-};
-
-const FRENCH: Ear = Ear {
-    language: "fr",
-    numbers: [
-        &["zéro", "zero"],
-        &["un"],
-        &["deux"],
-        &["trois"],
-        &["quatre"],
-        &["cinq"],
-        &["six"],
-        &["sept"],
-        &["huit"],
-        &["neuf"],
-        &["dix"],
-    ],
-    yes: &["oui", "correct", "exact", "exactement"],
-    no: &["non", "incorrect"],
-    fillers: &["un", "une", "le", "la", "numero", "cest", "sil", "vous", "plait", "points", "etoiles"],
-};
-
-const ITALIAN: Ear = Ear {
-    language: "it",
-    numbers: [
-        &["zero"],
-        &["uno"],
-        &["due"],
-        &["tre"],
-        &["quattro"],
-        &["cinque"],
-        &["sei"],
-        &["sette"],
-        &["otto"],
-        &["nove"],
-        &["dieci"],
-    ],
-    yes: &["sì", "si", "corretto", "giusto", "esatto"],
-    no: &["no", "sbagliato"],
-    fillers: &["un", "una", "il", "la", "numero", "e", "per", "favore", "punti", "stelle"],
-};
-
-const ALL: [&Ear; 5] = [&ENGLISH, &GERMAN, &SPANISH, &FRENCH, &ITALIAN];
 
 /// Whether we understand a language.
 pub(crate) fn understands(language: &Language) -> bool {
@@ -178,7 +68,10 @@ pub(crate) fn hints(question: &Question, survey: &Survey, language: &Language) -
     let numbers = scores.filter_map(|score| ear.numbers.get(usize::try_from(score).ok()?)?.first());
     let choices = question.choices.iter().take(super::keypad::CHOICES);
     // A comma would end the hint.
-    let named = choices.map(|choice| choice.text.get(language, &survey.default_language).replace(',', " "));
+    let named = choices.map(|choice| {
+        let text = choice.text.get(language, &survey.default_language).chars().take(HINT_CHARS);
+        text.map(|character| if character == ',' { ' ' } else { character }).collect()
+    });
     numbers.chain(yes_or_no).map(|word| (*word).to_owned()).chain(named).collect()
 }
 

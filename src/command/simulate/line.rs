@@ -283,8 +283,8 @@ fn api_key(setting: Setting<'_>) -> Result<Secret, Failure> {
     }
 }
 
-fn secret(setting: Setting<'_>, flag: &str, given: &str) -> Result<Secret, Failure> {
+fn secret(setting: Setting<'_>, flag: &str, given: &Secret) -> Result<Secret, Failure> {
     let dir = &setting.args.config.config;
-    secret_of(given, dir, &crate::config::environment())
+    secret_of(given.expose(), dir, &crate::config::environment())
         .map_err(|why| Failure::Configuration(format!("{flag} {why}")))
 }

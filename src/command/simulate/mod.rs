@@ -25,7 +25,7 @@ use super::{
     store_access::{StoreAccess, StoreArgs},
 };
 use crate::{
-    catalog::{Brand, Catalog},
+    catalog::{Brand, Catalog, Secret},
     channel::ivr,
     clock::Clock,
     config::{Loaded, Overrides, Settings},
@@ -84,11 +84,16 @@ pub(super) struct CallArgs {
     #[arg(long, value_name = "SID")]
     account: Option<String>,
     /// Telnyx's private key: a literal, env:NAME or file:PATH, 32 bytes in base64; the sample configuration's is known
-    #[arg(long, value_name = "KEY")]
-    signing_key: Option<String>,
+    #[arg(long, value_name = "KEY", value_parser = key)]
+    signing_key: Option<Secret>,
     /// For --dialect events, a literal, env:NAME or file:PATH; the sample configuration's is known
-    #[arg(long, value_name = "KEY")]
-    api_key: Option<String>,
+    #[arg(long, value_name = "KEY", value_parser = key)]
+    api_key: Option<Secret>,
+}
+
+/// Where a key is; a literal one is not to be shown.
+fn key(text: &str) -> Result<Secret, std::convert::Infallible> {
+    Ok(Secret::new(text))
 }
 
 /// Who calls.

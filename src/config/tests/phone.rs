@@ -95,9 +95,8 @@ fn a_recording_is_an_https_address_and_what_is_not_recorded_is_read_and_warned_o
     assert_eq!(reason.audio.in_language(&Language::english()), None);
     let warnings: Vec<_> = copy.load().unwrap().warnings.iter().map(ToString::to_string).collect();
     let missing: Vec<_> = warnings.iter().filter(|warning| warning.contains("has no recording in")).collect();
-    let english = missing
-        .iter()
-        .any(|it| it.contains("\"en\", which acme, globex speaks; callers will hear the text read"));
+    let english =
+        missing.iter().any(|it| it.contains("\"en\", which acme, globex speaks; callers will hear it read"));
     assert!(english, "{missing:?}");
     assert!(missing.iter().all(|it| !it.contains("\"de\"")), "{missing:?}");
 }

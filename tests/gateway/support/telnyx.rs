@@ -4,6 +4,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use reqwest::{Method, header::CONTENT_TYPE};
 use ring::signature::Ed25519KeyPair;
 use roxmltree::{Document, Node};
+use voxgate::clock::Clock;
 
 use super::{Gateway, PUBLIC_BASE, Reply};
 
@@ -37,7 +38,7 @@ impl TelnyxWebhook {
 
     /// The value of `telnyx-timestamp`, and that of `telnyx-signature-ed25519`.
     pub(crate) fn signature(&self) -> (String, String) {
-        let timestamp = (jiff::Timestamp::now().as_second() + self.late_s).to_string();
+        let timestamp = (Clock::System.now().as_secs() + self.late_s).to_string();
         let signed = format!("{timestamp}|{}", self.body);
         let key = Ed25519KeyPair::from_seed_unchecked(&self.seed).unwrap();
         (timestamp, BASE64_STANDARD.encode(key.sign(signed.as_bytes())))

@@ -31,11 +31,14 @@ pub(super) struct Exchange {
     stored: RefCell<Stored>,
 }
 
-#[derive(Default)]
-struct Stored {
+/// What is stored.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Stored {
     keys: HashSet<String>,
-    record: BTreeMap<String, String>,
-    writes: usize,
+    /// What the response says.
+    pub(super) record: BTreeMap<String, String>,
+    /// How often something was written to it.
+    pub(super) writes: usize,
 }
 
 impl Exchange {
@@ -56,14 +59,14 @@ impl Exchange {
         self.catalog.survey("acme", "s").unwrap()
     }
 
-    /// What the response says, and how often something was written to it.
-    pub(super) fn record(&self) -> (BTreeMap<String, String>, usize) {
-        let stored = self.stored.borrow();
-        (stored.record.clone(), stored.writes)
+    /// What is stored now.
+    pub(super) fn mark(&self) -> Stored {
+        self.stored.borrow().clone()
     }
 
-    pub(super) fn forget(&self) {
-        self.stored.replace(Stored::default());
+    /// As if nothing had been stored since.
+    pub(super) fn back_to(&self, stored: Stored) {
+        self.stored.replace(stored);
     }
 
     /// A webhook's status and document.

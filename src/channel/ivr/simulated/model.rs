@@ -37,8 +37,8 @@ impl<'s> Model<'s> {
         self.confirming
     }
 
-    pub(super) const fn is_asked_again(&self) -> bool {
-        self.asked_again > 0
+    pub(super) const fn asked_again(&self) -> u32 {
+        self.asked_again
     }
 
     pub(super) fn kind(&self) -> Kind {

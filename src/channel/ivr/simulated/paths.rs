@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::{
     super::fixtures,
-    exchange::Exchange,
+    exchange::{Exchange, Stored},
     model::Model,
     platform::{Call, Provider},
 };
@@ -27,51 +27,60 @@ fn of_kind(id: &str, kind: Kind) -> Question {
     question
 }
 
-/// A call in which these keys are pressed, one entry a turn, beside its model.
-fn played<'e>(exchange: &'e Exchange, provider: Provider, path: &[&str]) -> (Call<'e>, Model<'e>) {
-    exchange.forget();
-    let mut call = Call::dial(exchange, provider, "?lang=en&interaction=t-1");
-    let mut model = Model::new(exchange.survey());
-    for keys in path {
-        assert!(!call.is_over() && !model.is_over(), "{path:?}");
-        assert_eq!(call.awaits(), model.keys(), "{path:?}");
-        call.press(keys);
-        model.press(keys.trim_end_matches('#'));
-    }
-    (call, model)
+/// A call, its model, and what was pressed so far.
+#[derive(Clone)]
+struct Played<'e> {
+    call: Call<'e>,
+    model: Model<'e>,
+    path: Vec<&'static str>,
 }
 
-/// The call stands where the model stands, the record says what the model says, and neither changes when turns are
-/// sent again or the call's end is told. A caller may hang up here: nobody would tell us.
-fn agrees(exchange: &Exchange, call: &Call<'_>, model: &Model<'_>, path: &[&str]) {
-    assert_eq!(call.is_over(), model.is_over(), "{path:?}");
-    assert_eq!(exchange.record().0, model.record, "{path:?}");
-    assert!(call.turns() <= most_turns(exchange.survey()), "{path:?}");
-    call.sends_all_again();
-    call.tells_of_its_end();
-    assert_eq!(exchange.record().0, model.record, "{path:?}");
+impl<'e> Played<'e> {
+    fn begin(exchange: &'e Exchange, provider: Provider) -> Self {
+        exchange.back_to(Stored::default());
+        let call = Call::dial(exchange, provider, "?lang=en&interaction=t-1");
+        Self { call, model: Model::new(exchange.survey()), path: Vec::new() }
+    }
+
+    fn press(&mut self, keys: &'static str) {
+        self.path.push(keys);
+        assert_eq!(self.call.awaits(), self.model.keys(), "{:?}", self.path);
+        self.call.press(keys);
+        self.model.press(keys.trim_end_matches('#'));
+    }
+
+    /// The call stands where the model stands, the record says what the model says, and neither changes when the last
+    /// turn is sent again (all of them, once the call is over) or the call's end is told. A caller may hang up here:
+    /// nobody would tell us.
+    fn agrees(&self, exchange: &Exchange) {
+        let Self { call, model, path } = self;
+        assert_eq!(call.is_over(), model.is_over(), "{path:?}");
+        assert_eq!(exchange.mark().record, model.record, "{path:?}");
+        assert!(call.turns() <= most_turns(exchange.survey()), "{path:?}");
+        call.sends_again(if call.is_over() { usize::MAX } else { 1 });
+        call.tells_of_its_end();
+        assert_eq!(exchange.mark().record, model.record, "{path:?}");
+    }
+
+    /// Goes all ways that there are from here; gives how many there were.
+    fn explore(&self, exchange: &Exchange, keys: Keys) -> usize {
+        self.agrees(exchange);
+        if self.model.is_over() {
+            return 1;
+        }
+        let here = exchange.mark();
+        let ways = keys(&self.model).iter().map(|pressed| {
+            exchange.back_to(here.clone());
+            let mut next = self.clone();
+            next.press(pressed);
+            next.explore(exchange, keys)
+        });
+        ways.sum()
+    }
 }
 
-/// Goes all ways that there are from here; gives how many there were.
-fn explore(
-    exchange: &Exchange,
-    provider: Provider,
-    path: &mut Vec<&'static str>,
-    keys: impl Fn(&Model<'_>) -> &'static [&'static str] + Copy,
-) -> usize {
-    let (call, model) = played(exchange, provider, path);
-    agrees(exchange, &call, &model, path);
-    if model.is_over() {
-        return 1;
-    }
-    let ways = keys(&model).iter().map(|pressed| {
-        path.push(pressed);
-        let ways = explore(exchange, provider, path, keys);
-        path.pop();
-        ways
-    });
-    ways.sum()
-}
+/// The keys that are tried where a call stands.
+type Keys = fn(&Model<'_>) -> &'static [&'static str];
 
 const ONE_KEY: &[&str] = &["", "#", "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "*"];
 const TWO_KEYS: &[&str] = &[
@@ -83,22 +92,36 @@ const TWO_KEYS: &[&str] = &[
 const TWO_KEYS_AGAIN: &[&str] = &["", "0", "1", "9", "00", "01", "10", "11"];
 const ONE_KEY_AGAIN: &[&str] = &["", "0", "1", "3", "8", "*"];
 
+const THE_LAST_TIME: &[&str] = &["", "1", "9", "*"];
+
 fn all_keys(model: &Model<'_>) -> &'static [&'static str] {
-    match (model.keys(), model.is_asked_again()) {
-        (2, false) => TWO_KEYS,
-        (2, true) => TWO_KEYS_AGAIN,
-        (_, false) => ONE_KEY,
-        (_, true) => ONE_KEY_AGAIN,
+    match (model.asked_again(), model.keys()) {
+        (0, 2) => TWO_KEYS,
+        (0, _) => ONE_KEY,
+        _ => some_keys(model),
+    }
+}
+
+fn some_keys(model: &Model<'_>) -> &'static [&'static str] {
+    match (model.asked_again(), model.keys()) {
+        (2, _) => THE_LAST_TIME,
+        (_, 2) => TWO_KEYS_AGAIN,
+        _ => ONE_KEY_AGAIN,
     }
 }
 
 /// One that answers, one that does not, silence; and what a lone 1 may be followed by.
 fn few_keys(model: &Model<'_>) -> &'static [&'static str] {
-    match model.kind() {
-        _ if model.is_confirming() => &["", "#", "0", "7"],
-        Kind::Nps => &["", "11", "1", "6", "10"],
-        Kind::Thumbs => &["", "0", "7"],
-        _ => &["", "0", "3"],
+    match (model.kind(), model.asked_again()) {
+        _ if model.is_confirming() => &["", "0", "7"],
+        (Kind::Nps, 0) => &["", "11", "1", "6", "10"],
+        (Kind::Nps, _) => &["", "1", "6"],
+        (Kind::Thumbs, 0) => &["", "0", "7"],
+        (Kind::Thumbs, _) => &["", "0"],
+        (Kind::Choice, 0) => &["", "0", "2"],
+        (Kind::Choice, _) => &["", "2"],
+        (_, 0) => &["", "0", "3"],
+        (_, _) => &["", "3"],
     }
 }
 
@@ -107,8 +130,10 @@ fn every_path_of_a_call_with_one_question_ends_in_the_record_of_the_contract() {
     for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::Text) {
         let exchange = Exchange::new(fixtures::survey("s", vec![of_kind("q", kind)]));
         for provider in Provider::ALL {
-            let ways = explore(&exchange, provider, &mut Vec::new(), all_keys);
-            assert!(ways > 40, "{kind:?} {provider:?}: {ways}");
+            // SignalWire and Telnyx call the same dialogue as Twilio: there its states are reached, not every key.
+            let keys: Keys = if provider == Provider::Twilio { all_keys } else { some_keys };
+            let ways = Played::begin(&exchange, provider).explore(&exchange, keys);
+            assert!(ways > 20, "{kind:?} {provider:?}: {ways}");
         }
     }
 }
@@ -119,8 +144,8 @@ fn every_path_of_a_call_that_asks_on_ends_in_the_record_of_the_contract() {
     short.edit_window = Duration::from_secs(60);
     for survey in [fixtures::support(), fixtures::visit(), short] {
         let exchange = Exchange::new(survey);
-        for provider in Provider::ALL {
-            let ways = explore(&exchange, provider, &mut Vec::new(), few_keys);
+        for provider in [Provider::Twilio, Provider::Telnyx] {
+            let ways = Played::begin(&exchange, provider).explore(&exchange, few_keys);
             assert!(ways > 50, "{provider:?}: {ways}");
         }
     }
@@ -130,9 +155,9 @@ fn every_path_of_a_call_that_asks_on_ends_in_the_record_of_the_contract() {
 fn a_survey_that_no_keypad_can_answer_is_thanked_for_at_once() {
     let exchange = Exchange::new(fixtures::survey("s", vec![of_kind("q", Kind::Text)]));
     for provider in Provider::ALL {
-        let (call, model) = played(&exchange, provider, &[]);
-        agrees(&exchange, &call, &model, &[]);
-        assert!(call.is_over());
+        let played = Played::begin(&exchange, provider);
+        played.agrees(&exchange);
+        assert!(played.call.is_over());
     }
 }
 
@@ -146,7 +171,7 @@ fn an_answer_that_finds_no_room_is_stored_once_there_is_some_and_never_twice() {
             exchange.full.set(full);
             call.press("5");
             assert!(call.is_over());
-            let (record, writes) = exchange.record();
+            let Stored { record, writes, .. } = exchange.mark();
             assert_eq!(
                 (record.contains_key("q"), writes),
                 (stored, usize::from(stored)),
@@ -188,6 +213,8 @@ fn any_survey() -> impl Strategy<Value = Survey> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn any_call_about_any_survey_ends_in_the_record_of_the_contract(
         survey in any_survey(),
@@ -195,19 +222,19 @@ proptest! {
         events in proptest::collection::vec(event(), 0..40),
     ) {
         let exchange = Exchange::new(survey);
-        let (mut call, mut model) = played(&exchange, provider, &[]);
+        let mut played = Played::begin(&exchange, provider);
         for event in events {
             match event {
-                Event::SendAllAgain => call.sends_all_again(),
-                Event::TellOfTheEnd => call.tells_of_its_end(),
-                Event::Press(_) if call.is_over() => break,
+                Event::SendAllAgain => played.call.sends_again(usize::MAX),
+                Event::TellOfTheEnd => played.call.tells_of_its_end(),
+                Event::Press(_) if played.call.is_over() => break,
                 Event::Press(keys) => {
-                    model.press(&gathered(&keys, model.keys()));
-                    call.press(&keys);
+                    played.model.press(&gathered(&keys, played.model.keys()));
+                    played.call.press(&keys);
                 }
             }
         }
-        agrees(&exchange, &call, &model, &[]);
+        played.agrees(&exchange);
     }
 }
 

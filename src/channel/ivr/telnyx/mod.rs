@@ -8,6 +8,8 @@
 //! TeXML is TwiML with fewer attributes: `<Gather>` has no `actionOnEmptyResult`, so that silence comes to the redirect
 //! behind it, and no `method`, which is the application's (it has to be POST).
 
+#[cfg(test)]
+mod fuzz;
 mod seal;
 mod signature;
 

@@ -13,6 +13,7 @@
 pub(super) mod address;
 pub(super) mod call;
 pub(super) mod callback;
+mod caller;
 pub(super) mod form;
 #[cfg(test)]
 mod fuzz;

@@ -1,5 +1,5 @@
-//! Takes reports of recorded comments; [`super::callback`] says what they mean. Nobody listens: the status alone counts,
-//! and what found no room says so, for providers that try again.
+//! Takes reports of recorded comments; [`super::callback`] says what they mean. Nobody listens: the status alone
+//! counts, and what found no room says so, for providers that try again.
 
 use http::{HeaderValue, StatusCode, header::RETRY_AFTER};
 

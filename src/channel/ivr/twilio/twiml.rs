@@ -183,8 +183,11 @@ fn first_language(turn: &Turn) -> Option<&Language> {
 
 /// Only characters that XML 1.0 (2.2) can hold at all; no escape brings in the others.
 fn printable(text: &str) -> String {
-    let is_xml = |c: &char| matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
-    text.chars().filter(is_xml).collect()
+    text.chars().filter(|c| is_xml(*c)).collect()
+}
+
+fn is_xml(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
 }
 
 #[cfg(test)]

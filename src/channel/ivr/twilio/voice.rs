@@ -1,7 +1,7 @@
 //! What tells the XML dialects apart: which languages are spoken and understood, and how verbs name things.
 //!
-//! The languages that `<Say>` speaks and those that `<Gather>` understands are different lists (Chinese is `cmn-CN` here
-//! and `cmn-Hans-CN` there), and each dialect has its own. Sources: the types of Twilio's client library 6.2.0
+//! The languages that `<Say>` speaks and those that `<Gather>` understands are different lists (Chinese is `cmn-CN`
+//! here and `cmn-Hans-CN` there), and each dialect has its own. Sources: the types of Twilio's client library 6.2.0
 //! (`VoiceResponse.d.ts`); <https://developers.telnyx.com/docs/voice/programmable-voice/texml-verbs> and the languages
 //! of Telnyx's speak command. SignalWire takes what Twilio takes.
 

@@ -25,8 +25,7 @@ impl Line {
         all.extend(pairs);
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(all).finish();
         let signed = Form::parse(body.as_bytes(), 100).unwrap();
-        let signature =
-            signature::sign(to, Body::Form(&signed), signature::Key::Sha1(&Secret::new("token"))).unwrap();
+        let signature = signature::sign(to, Body::Form(&signed), Key::Sha1(&Secret::new("token"))).unwrap();
         self.deliver(to, form_headers(Some(&signature)), body.as_bytes()).await
     }
 
@@ -174,8 +173,7 @@ impl Line {
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(all).finish();
         let signed = Form::parse(body.as_bytes(), 100).unwrap();
         let signature =
-            signature::sign(&heard.next(), Body::Form(&signed), signature::Key::Sha1(&Secret::new("token")))
-                .unwrap();
+            signature::sign(&heard.next(), Body::Form(&signed), Key::Sha1(&Secret::new("token"))).unwrap();
         self.post(&heard.next(), form_headers(Some(&signature)), body.as_bytes()).await
     }
 }
@@ -227,8 +225,7 @@ async fn an_unsigned_report_and_one_of_another_query_are_403_and_rejected() {
     let to = heard.address("transcribeCallback");
     let body = b"AccountSid=AC1&RecordingSid=RE1&TranscriptionText=planted";
     let form = Form::parse(body, 9).unwrap();
-    let signature =
-        signature::sign(&to, Body::Form(&form), signature::Key::Sha1(&Secret::new("token"))).unwrap();
+    let signature = signature::sign(&to, Body::Form(&form), Key::Sha1(&Secret::new("token"))).unwrap();
     for (to, signature) in [
         (to.clone(), None),
         (to.clone(), Some("forged")),
