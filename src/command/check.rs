@@ -77,9 +77,9 @@ mod tests {
     fn a_configuration_that_only_has_warnings_is_good() {
         let (code, out) = checked("gateway-config");
         assert_eq!(code, 0);
-        assert_eq!(out.lines().filter(|line| line.starts_with("warning: gateway-config/")).count(), 8);
+        assert_eq!(out.lines().filter(|line| line.starts_with("warning: gateway-config/")).count(), 10);
         assert!(
-            out.contains("\ngateway-config: 2 brands, 6 surveys; no problem, 8 warnings; hash "),
+            out.contains("\ngateway-config: 2 brands, 6 surveys; no problem, 10 warnings; hash "),
             "{out}"
         );
     }
