@@ -1,5 +1,7 @@
 //! A turn that a provider sends again: the same TwiML byte for byte, and nothing stored twice, whatever came between.
 
+use std::time::Duration;
+
 use serde_json::json;
 use url::Url;
 
@@ -7,6 +9,9 @@ use crate::support::{Call, Gateway, PUBLIC_BASE, Plan, Redis, parameters, score_
 
 const CALLER: &str = "+41446681800";
 const PATH: &str = "/ivr/twilio/acme/support-nps?lang=de&interaction=t-1&respondent=crm-1";
+
+/// What is claimed so long after a connection was made is younger than it: claims carry seconds, and clocks differ by one.
+const CONNECTION_IS_OLDER: Duration = Duration::from_secs(3);
 
 /// A turn as it was sent, and what was said to it.
 struct Turn {
@@ -63,8 +68,9 @@ async fn turns_of_an_ended_call_that_come_again_are_doubles() {
 async fn turns_come_again_at_another_gateway_and_the_last_one_after_a_restart() {
     let redis = Redis::start().await;
     let mut first = Plan::new().redis(redis.url()).start().await;
-    // A claim proves a double only to a connection that is older than it.
+    // A claim proves a double only to a connection that is older than it, by whole seconds.
     let second = Plan::new().redis(redis.url()).only_edge(&first.store_url()).start().await;
+    tokio::time::sleep(CONNECTION_IS_OLDER).await;
     let turns = call(&first).await;
     first.store().scored("t-1", "recommend", 10).await;
     wait_for("what the first gateway has on disk to be known to the second", async || {
