@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     browser::Browser,
-    support::{Gateway, MailLink, Plan, make_link, wait_for},
+    support::{Gateway, MailLink, Plan, make_link, nps, wait_for},
 };
 
 /// The languages of our own words, with the word on the button that sends.
@@ -35,6 +35,8 @@ enum Place {
     Link(&'static str, &'static str),
     /// The same of a link that says whom it was sent to.
     Somebody(&'static str, &'static str),
+    /// The same of a link that was answered before, with 9, on another channel.
+    Answered(&'static str, &'static str),
     /// The opt-out of somebody, or of nobody.
     OptOut(&'static str),
     /// A link that a mail tool built, past its expiry.
@@ -57,12 +59,10 @@ enum Step {
     Run(&'static str),
     Press(&'static str),
     Follow(&'static str),
-    /// The page they came in by, again.
-    Return,
 }
 
-use Place::{Busy, Expired, Form, Link, OptOut, Path, Somebody};
-use Step::{Choose, Follow, Press, Return, Run, Send, Write};
+use Place::{Answered, Busy, Expired, Form, Link, OptOut, Path, Somebody};
+use Step::{Choose, Follow, Press, Run, Send, Write};
 
 const fn scene(name: &'static str, status: u16, place: Place, steps: &'static [Step]) -> Scene {
     Scene { name, status, place, steps }
@@ -110,7 +110,7 @@ pub(super) const SCENES: [Scene; 33] = [
     scene("thanks-smiley", 200, Form("experience", "mood=1"), &[Send]),
     scene("thanks-thumbs", 200, Form("article-helpful", "helpful=1"), &[Send]),
     scene("held", 200, Expired, &[Choose("recommend", "8"), Send]),
-    scene("known", 200, Link("support-nps", "/9"), &[Send, Return]),
+    scene("known", 200, Answered("support-nps", "/9"), &[]),
     scene(
         "changed",
         200,
@@ -187,7 +187,6 @@ impl Stage {
                 Follow(selector) => self.follow(selector).await,
                 Run(script) => drop(self.browser.run(script).await),
                 Press(selector) => self.element(selector).await.click().await.unwrap(),
-                Return => self.browser.open(&url).await,
             }
         }
     }
@@ -204,6 +203,13 @@ impl Stage {
                 let fields =
                     json!({"survey": survey, "interaction": interaction, "respondent": {"ref": "crm-9"}});
                 (&self.open, format!("{}{rest}?{lang}", make_link(&self.open, &fields).await.path))
+            }
+            Answered(survey, rest) => {
+                let fields = json!({"survey": survey, "brand": "acme", "interaction": interaction});
+                let link = make_link(&self.open, &fields).await.path;
+                let reply = self.open.submit(&nps(&interaction, 9)).await;
+                assert!(matches!(reply.status, 200 | 201), "{}", reply.text);
+                (&self.open, format!("{link}{rest}?{lang}"))
             }
             OptOut(respondent) => {
                 let mut fields = json!({"survey": "support-nps", "interaction": interaction});
