@@ -1,4 +1,5 @@
-//! `voxgate quarantine`: the held answers, wherever they came in, and the provisional ones, which a machine may have given.
+//! `voxgate quarantine`: the held answers, wherever they came in, and the provisional ones, which a machine may have
+//! given.
 
 mod show;
 

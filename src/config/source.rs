@@ -12,7 +12,8 @@ use super::finding::{Finding, Place, Reading};
 
 /// No hand-written file comes near it; a wrong path to a log does.
 const FILE_BYTES: u64 = 1024 * 1024;
-/// For each of `brands/` and `surveys/`: one gateway serves dozens of brands, and at the most a survey for each of their products.
+/// For each of `brands/` and `surveys/`: one gateway serves dozens of brands, and at the most a survey for each of
+/// their products.
 const FILES: usize = 20_000;
 
 /// A file of the configuration.

@@ -1,13 +1,13 @@
 //! Dead letters: records that the store refused, each kept with the reason until an operator retries or removes it.
 //!
-//! Takes: the refused records of a batch, each with its sequence in the spool and what the store said. Gives: the letters,
-//! oldest first. Refuses: more letters than `[store] dead_letters`; delivery then waits, since nothing is thrown away.
-//! Bounds: that number; a letter is as large as its record and what the store said, which is cut at a KiB.
+//! Takes: the refused records of a batch, each with its sequence in the spool and what the store said. Gives: the
+//! letters, oldest first. Refuses: more letters than `[store] dead_letters`; delivery then waits, since nothing is
+//! thrown away. Bounds: that number; a letter is as large as its record and what the store said, which is cut at a KiB.
 //!
-//! What is kept at once is one file, `data/dead-letters/<first sequence>-<crc32c of the file>.letter`, so that a store that
-//! refuses many costs two fsyncs for each batch, not for each record; `file.rs` has the bytes. A letter that is removed is
-//! marked in its place, and the last of a file takes the file away. The sum of a record tells its letter apart from another
-//! when a spool was begun anew and its sequences repeat.
+//! What is kept at once is one file, `data/dead-letters/<first sequence>-<crc32c of the file>.letter`, so that a store
+//! that refuses many costs two fsyncs for each batch, not for each record; `file.rs` has the bytes. A letter that is
+//! removed is marked in its place, and the last of a file takes the file away. The sum of a record tells its letter
+//! apart from another when a spool was begun anew and its sequences repeat.
 
 mod file;
 #[cfg(test)]
@@ -193,8 +193,8 @@ impl DeadLetters {
         Ok(())
     }
 
-    /// Keeps refused records with one commit; they are durable when this returns. One that is kept already stays as it is:
-    /// the ack of an earlier delivery was lost. Blocks on the disk.
+    /// Keeps refused records with one commit; they are durable when this returns. One that is kept already stays as it
+    /// is: the ack of an earlier delivery was lost. Blocks on the disk.
     ///
     /// # Errors
     /// The bound is reached, or the disk fails; the records then have to stay in the spool.
@@ -295,7 +295,8 @@ impl DeadLetters {
         file.sync_data()?;
         self.disk.rename(&fresh, path)?;
         self.disk.sync_dir(&self.dir).inspect_err(|_| {
-            // The next try has another name. Should this fail too, the next start finds the letters twice and keeps one.
+            // The next try has another name. Should this fail too, the next start finds the letters twice and keeps
+            // one.
             drop(self.disk.remove(path));
         })
     }

@@ -1,8 +1,8 @@
 //! Five scanners and five people open the links of a mail: no scanner counts, and every person does.
 //!
-//! The whole gateway with its store, and a real Chromium. The clock is the test's own, so that ten minutes pass at once.
-//! Chromium says of itself that it is driven; that is what the scanners are, unless they hide it. The people use one that
-//! says nothing of the kind, as theirs do.
+//! The whole gateway with its store, and a real Chromium. The clock is the test's own, so that ten minutes pass at
+//! once. Chromium says of itself that it is driven; that is what the scanners are, unless they hide it. The people use
+//! one that says nothing of the kind, as theirs do.
 
 use std::{collections::BTreeMap, path::Path, time::Duration};
 

@@ -27,8 +27,8 @@ impl std::fmt::Debug for Pending {
     }
 }
 
-/// A record that is encoded but for what its claim decides. That goes last, so that nothing is encoded twice: protobuf's
-/// fields may come in any order.
+/// A record that is encoded but for what its claim decides. That goes last, so that nothing is encoded twice:
+/// protobuf's fields may come in any order.
 pub(super) struct Draft {
     record: Vec<u8>,
     decided: Decided,

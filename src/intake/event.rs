@@ -1,11 +1,11 @@
 //! Events: what is recorded though nothing was answered.
 //!
-//! They take the same way as answers, through the spool to storage, but no claim and no outcome: nobody is told that one
-//! was recorded, no books of submissions count it, and nothing that is said of a response is born from one. The log's own
-//! books count it as any record.
+//! They take the same way as answers, through the spool to storage, but no claim and no outcome: nobody is told that
+//! one was recorded, no books of submissions count it, and nothing that is said of a response is born from one. The
+//! log's own books count it as any record.
 //!
-//! A touch never makes its page slow and never fails it. It takes the room that there is, waits for no disk, and is left
-//! out, and counted, where a bound is reached.
+//! A touch never makes its page slow and never fails it. It takes the room that there is, waits for no disk, and is
+//! left out, and counted, where a bound is reached.
 
 use prometheus_client::{
     encoding::EncodeLabelSet,

@@ -177,8 +177,8 @@ impl Intake {
         self.claim_and_spool(admitted, flight).await
     }
 
-    /// Steps 1 to 3. What is left of a submission then is small: it is moved often, and kept for as long as Redis and the
-    /// disk take.
+    /// Steps 1 to 3. What is left of a submission then is small: it is moved often, and kept for as long as Redis and
+    /// the disk take.
     async fn admit(&self, submission: Submission, flight: &mut InFlight<'_>) -> Result<Admitted, Refusal> {
         let catalog = self.catalog.load_full();
         let identified = identify(submission, &catalog, &self.identity_key, self.clock.now())?;
@@ -334,8 +334,8 @@ struct RememberedKey {
 }
 
 /// A program's idempotency key, or a turn of a call. Other keys are known by what the response's claim holds, which is
-/// what came last. That is not enough for a call: the `1` of "1, then 0", tried again or played back later, would be the
-/// newest. The payload is all that the caller said: the record without the gateway's own times.
+/// what came last. That is not enough for a call: the `1` of "1, then 0", tried again or played back later, would be
+/// the newest. The payload is all that the caller said: the record without the gateway's own times.
 fn remembered_key(
     validated: &Validated,
     record: &crate::proto::store::v1::Record,

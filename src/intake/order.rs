@@ -1,9 +1,9 @@
 //! Two submissions of one identity take turns at this gateway, in the order they came: a batch that says 9 and then 3
 //! ends at 3. Across gateways the claims decide.
 //!
-//! Whoever stands in line while another one asks the claims waits for Redis just as that one does. So that time is taken
-//! off what they may wait themselves: nobody waits longer than one may, however long the line, and when the first asked
-//! in vain the others go on at once. What they wait for the disk is not counted.
+//! Whoever stands in line while another one asks the claims waits for Redis just as that one does. So that time is
+//! taken off what they may wait themselves: nobody waits longer than one may, however long the line, and when the first
+//! asked in vain the others go on at once. What they wait for the disk is not counted.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},

@@ -149,8 +149,8 @@ const fn wire_kind(kind: Kind) -> wire::Kind {
     }
 }
 
-/// What a record in the spool says to the claims; none when it is no record or no answer, is held, or was not given by a
-/// person.
+/// What a record in the spool says to the claims; none when it is no record or no answer, is held, or was not given by
+/// a person.
 pub(super) fn recovered(bytes: &[u8]) -> Option<Recovered> {
     let record = wire::Record::decode(bytes).ok()?;
     let is_doubtful = verdict::by_itself(record.signals.as_ref()) != wire::Confidence::Confirmed;

@@ -23,7 +23,8 @@
 //! - **Redis** ([`redis`]): one server or a cluster's shard, with a replica that lags. It fails over, restarts empty,
 //!   evicts, freezes, is full, slow or away; commands run late though their caller gave up, or twice.
 //! - **People** ([`people`]): two questions, doubles, changes, back to what was said before, twice at once at two
-//!   gateways, idempotency keys, links opened and not answered, hanging up, trying elsewhere when no reply comes; some insist until doubles are dropped.
+//!   gateways, idempotency keys, links opened and not answered, hanging up, trying elsewhere when no reply comes; some
+//!   insist until doubles are dropped.
 //!
 //! Then all is healed, everything is delivered, and [`oracle`] and books are held to what was sent. On the way a start
 //! must have left nothing behind the spool's last frame, and a double that is dropped must be one of what is on a disk.

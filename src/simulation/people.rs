@@ -1,7 +1,7 @@
 //! People and programs that answer: they change their mind, say it twice, try again elsewhere when no reply comes.
 //!
-//! Some insist: they say the same so often that their doubles are dropped from then on. They do not go back to what they
-//! said before, which the claims cannot tell from a double then (`docs/decisions/claim-protocol.md`).
+//! Some insist: they say the same so often that their doubles are dropped from then on. They do not go back to what
+//! they said before, which the claims cannot tell from a double then (`docs/decisions/claim-protocol.md`).
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -176,8 +176,8 @@ impl Person {
         true
     }
 
-    /// Whether a double is one of something that is durable: the same words where they were never said before, or the same
-    /// submission where its key tells. Others can only be judged in the end.
+    /// Whether a double is one of something that is durable: the same words where they were never said before, or the
+    /// same submission where its key tells. Others can only be judged in the end.
     fn is_on_a_disk(&self, machine: &Machine, marker: &str, key: Option<&str>) -> bool {
         let Some(sent) = self.sent.last().filter(|sent| sent.at.elapsed() < KEPT) else { return true };
         let bytes = match sent.values.get("reason") {

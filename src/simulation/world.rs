@@ -230,8 +230,8 @@ impl World {
         self.machines.iter().map(status).collect::<Vec<_>>().join("; ")
     }
 
-    /// The books of each gateway: all is accounted for, nothing that anybody was thanked for was unreadable, and the letters
-    /// are those counted.
+    /// The books of each gateway: all is accounted for, nothing that anybody was thanked for was unreadable, and the
+    /// letters are those counted.
     fn balance(&self) -> Result<(), (String, String)> {
         for machine in &self.machines {
             let Some(process) = machine.process() else {

@@ -34,8 +34,8 @@ pub(super) struct Keeper {
     pub(super) shared: Arc<Shared>,
     /// The generation given to a segment last.
     pub(super) generation: u32,
-    /// Files that were prepared before a restart, perhaps not to the end: generation and bytes, oldest first. They are used in
-    /// that order: a later start reads the segments in the order of their generations.
+    /// Files that were prepared before a restart, perhaps not to the end: generation and bytes, oldest first. They are
+    /// used in that order: a later start reads the segments in the order of their generations.
     pub(super) spares: VecDeque<(u32, u64)>,
     books_synced: Instant,
     /// Each was said already.

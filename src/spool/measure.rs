@@ -1,4 +1,5 @@
-//! The spool by itself, for the bench: waiters that append, a reader that delivers, and nothing of a gateway around them.
+//! The spool by itself, for the bench: waiters that append, a reader that delivers, and nothing of a gateway around
+//! them.
 
 use std::{
     io,

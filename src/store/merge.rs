@@ -1,7 +1,7 @@
 //! What a response says: a pure function of the set of its records and the operators' decisions (invariant 2).
 //!
-//! Each answer is confirmed or provisional by the [verdict](crate::verdict) on the touches, signals and rulings there are.
-//! For each question, among the records that count:
+//! Each answer is confirmed or provisional by the [verdict](crate::verdict) on the touches, signals and rulings there
+//! are. For each question, among the records that count:
 //! 1. confirmed values beat provisional ones;
 //! 2. a confirmed value later than the first one plus its own edit window is late; it is held when it differs from
 //!    what wins without it, and ignored when it does not. Provisional values neither close the window nor are late;

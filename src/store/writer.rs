@@ -13,8 +13,8 @@ use super::{
 
 /// Jobs that may wait; a stream that finds no room waits with its batch, and so does its gateway.
 const QUEUE: usize = 64;
-/// Records that one transaction takes at the most; it bounds the write-ahead log, how long an ack may take, and how long
-/// the spool's commits wait for the same disk.
+/// Records that one transaction takes at the most; it bounds the write-ahead log, how long an ack may take, and how
+/// long the spool's commits wait for the same disk.
 const RECORDS_PER_COMMIT: usize = 2_048;
 
 /// A tenth of the weight of a thread that is not nice, when both want the same core.
@@ -96,7 +96,8 @@ impl Writer {
     }
 }
 
-/// What lies in a spool can wait, whoever asks to be answered cannot: where cores are short, the edge beside it goes first.
+/// What lies in a spool can wait, whoever asks to be answered cannot: where cores are short, the edge beside it goes
+/// first.
 fn give_way() {
     let this_thread = Some(rustix::thread::gettid());
     if let Err(error) = rustix::process::setpriority_process(this_thread, NICENESS) {

@@ -1,9 +1,9 @@
 //! The verdict: whether a person is known to have given an answer, or a machine may have.
 //!
-//! Mail scanners open every link, run scripts, and press buttons. So an answer that came through a page carries what the
-//! page saw of its sender ([`Signals`]), links that are opened with a score leave touches, and an operator may rule. The
-//! verdict is a pure function of these three; when evidence comes later it is computed again. A provisional answer is
-//! kept, counted apart and replaced by the person's own.
+//! Mail scanners open every link, run scripts, and press buttons. So an answer that came through a page carries what
+//! the page saw of its sender ([`Signals`]), links that are opened with a score leave touches, and an operator may
+//! rule. The verdict is a pure function of these three; when evidence comes later it is computed again. A provisional
+//! answer is kept, counted apart and replaced by the person's own.
 //!
 //! | reason | weight | seen when | because |
 //! |---|---|---|---|
@@ -17,9 +17,9 @@
 //! | `no_script` | half | the page's script did not run | some people have none; most scanners, too |
 //! | `unserved` | half | the form was not one that a page of ours was served with | programs send such forms, and forms in other pages |
 //!
-//! One whole reason or two halves make an answer `provisional`. An operator's ruling stands above all of that for what was
-//! received up to it: `confirmed`, or `provisional` with the reason `operator`. What came through no page (a phone, a
-//! program with a key) is `confirmed`, unless its record itself says otherwise (`unconfirmed`).
+//! One whole reason or two halves make an answer `provisional`. An operator's ruling stands above all of that for what
+//! was received up to it: `confirmed`, or `provisional` with the reason `operator`. What came through no page (a phone,
+//! a program with a key) is `confirmed`, unless its record itself says otherwise (`unconfirmed`).
 
 use std::collections::BTreeSet;
 

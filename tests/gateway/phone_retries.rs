@@ -10,7 +10,8 @@ use crate::support::{Call, Gateway, PUBLIC_BASE, Plan, Redis, parameters, score_
 const CALLER: &str = "+41446681800";
 const PATH: &str = "/ivr/twilio/acme/support-nps?lang=de&interaction=t-1&respondent=crm-1";
 
-/// What is claimed so long after a connection was made is younger than it: claims carry seconds, and clocks differ by one.
+/// What is claimed so long after a connection was made is younger than it: claims carry seconds, and clocks differ by
+/// one.
 const CONNECTION_IS_OLDER: Duration = Duration::from_secs(3);
 
 /// A turn as it was sent, and what was said to it.

@@ -1,20 +1,20 @@
 //! The phone: a caller's keypad, spoken for by a telephony provider (Twilio, SignalWire, Telnyx) or by somebody's own
 //! exchange (Asterisk, FreeSWITCH, Amazon Connect).
 //!
-//! - takes: signed webhooks, one a turn of a call ([`twilio::turn`], [`telnyx::turn`]), and reports of recorded comments
-//!   ([`twilio::report`], [`telnyx::report`]); JSON events with an API key ([`events::take`]).
+//! - takes: signed webhooks, one a turn of a call ([`twilio::turn`], [`telnyx::turn`]), and reports of recorded
+//!   comments ([`twilio::report`], [`telnyx::report`]); JSON events with an API key ([`events::take`]).
 //! - gives: one [`Submission`](crate::intake::Submission) for each answer, as soon as it is given, so that hanging up
 //!   keeps what was said; its key is call, turn and keys. Then TwiML, or the receipt and the next question.
 //! - refuses: a missing or wrong signature; an unknown or closed survey; references that are none.
 //! - bounds: a question is asked three times, what is heard poorly is confirmed once each time, an answer that finds no
-//!   room is offered four times, a comment is as long as the survey says, a form has as many fields as the configuration
-//!   allows; bodies are bounded where they are read.
+//!   room is offered four times, a comment is as long as the survey says, a form has as many fields as the
+//!   configuration allows; bodies are bounded where they are read.
 //!
-//! The dialogue ([`dialogue`]) decides what comes next, the script ([`script`]) puts it into words, as a turn ([`turn`])
-//! that each dialect prints.
+//! The dialogue ([`dialogue`]) decides what comes next, the script ([`script`]) puts it into words, as a turn
+//! ([`turn`]) that each dialect prints.
 //!
-//! No turn is remembered here. Where a call stands is in the URL that the provider is told to call next, and that URL is
-//! signed by the provider, or sealed by us; so any gateway can take any turn, and a retried turn gets the same TwiML
+//! No turn is remembered here. Where a call stands is in the URL that the provider is told to call next, and that URL
+//! is signed by the provider, or sealed by us; so any gateway can take any turn, and a retried turn gets the same TwiML
 //! byte for byte. That it is a retry is known by the submission key: call, turn and keys.
 
 pub(crate) mod dialogue;

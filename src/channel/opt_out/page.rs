@@ -110,7 +110,8 @@ pub(super) fn page(
     pages::reply_page(state.status(), &page, &page.frame, &Framing::default())
 }
 
-/// What the person chose, what the link says, what the browser says, what the brand speaks: the first that has our words.
+/// What the person chose, what the link says, what the browser says, what the brand speaks: the first that has our
+/// words.
 fn language(opened: &OpenedOptOut, visit: &Visit<'_>, chosen: Option<&str>) -> Option<Language> {
     let wishes = pages::wishes(visit, chosen, opened.locale.as_ref());
     wishes.into_iter().chain(opened.brand.languages.iter().cloned()).find(Words::speak)

@@ -1,8 +1,9 @@
-//! When a page was served, as its form tells it: sealed, so that nobody can say to have read it for longer than they have.
+//! When a page was served, as its form tells it: sealed, so that nobody can say to have read it for longer than they
+//! have.
 //!
-//! A field of 43 characters, base64url without padding: milliseconds since the Unix epoch (8 bytes), a nonce (8), and the
-//! first 16 bytes of a keyed hash over both and the link the page belongs to. A seal can be kept and sent later; then that
-//! much time has passed. It cannot be made older, nor taken to another link.
+//! A field of 43 characters, base64url without padding: milliseconds since the Unix epoch (8 bytes), a nonce (8), and
+//! the first 16 bytes of a keyed hash over both and the link the page belongs to. A seal can be kept and sent later;
+//! then that much time has passed. It cannot be made older, nor taken to another link.
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 

@@ -12,8 +12,8 @@ pub(crate) const PRESSED: &str = "pressed";
 /// The word in it that says that the page has sent an answer before.
 const AGAIN: &str = "again";
 
-/// Browsers and their proxies say so when they fetch ahead: `prefetch`, `prefetch;prerender` (Chromium), `prefetch` (old
-/// Chrome and Firefox), `preview` (old Safari).
+/// Browsers and their proxies say so when they fetch ahead: `prefetch`, `prefetch;prerender` (Chromium), `prefetch`
+/// (old Chrome and Firefox), `preview` (old Safari).
 const PURPOSES: [&str; 4] = ["sec-purpose", "purpose", "x-moz", "x-purpose"];
 /// In the names of browsers that are driven by programs.
 const DRIVEN: [&str; 2] = ["HeadlessChrome", "PhantomJS"];

@@ -64,7 +64,8 @@ pub(super) struct LinkArgs {
     /// Make a link for each row of this file; columns are named as the flags, others are passed through
     #[arg(long, value_name = "IN", requires = "out")]
     csv: Option<PathBuf>,
-    /// Where the rows go, with token, url, opt_out_url, error and opted_out added, and with --short short_url and qr_url
+    /// Where the rows go, with token, url, opt_out_url, error and opted_out added, and with --short short_url and
+    /// qr_url
     #[arg(long, value_name = "OUT", requires = "csv")]
     out: Option<PathBuf>,
     /// Make a short link too, for text messages; the store keeps it, so it must be running

@@ -1,9 +1,9 @@
 //! `voxgate mail-snippet`: the row of scores for a mail, with the placeholders of the tool that sends it.
 //!
-//! What mail programs can draw is that of HTML 4: tables, `bgcolor`, widths in pixels, styles in the tag. The row is cut
-//! in two tables that lie beside each other where there is room, and below each other where there is none, so that it
-//! needs neither a style sheet nor a media query, and Outlook draws it too. Only what carries its own ground has its own
-//! colour: the rest keeps the mail's, in the light and in the dark.
+//! What mail programs can draw is that of HTML 4: tables, `bgcolor`, widths in pixels, styles in the tag. The row is
+//! cut in two tables that lie beside each other where there is room, and below each other where there is none, so that
+//! it needs neither a style sheet nor a media query, and Outlook draws it too. Only what carries its own ground has its
+//! own colour: the rest keeps the mail's, in the light and in the dark.
 
 mod tool;
 

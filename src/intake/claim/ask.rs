@@ -27,8 +27,8 @@ pub struct Ask<'a> {
     pub confidence: Confidence,
     /// A double is spooled again until its claim was written so often; from then on it may be dropped.
     pub spooled_again: u8,
-    /// What came with it may say that a person gave what a machine gave before: a double is not dropped before its claim
-    /// was written [`Ask::EVIDENCE_AGAIN`] times, however soon it comes.
+    /// What came with it may say that a person gave what a machine gave before: a double is not dropped before its
+    /// claim was written [`Ask::EVIDENCE_AGAIN`] times, however soon it comes.
     pub is_evidence: bool,
 }
 

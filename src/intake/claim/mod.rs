@@ -115,8 +115,8 @@ impl Claims {
         }
     }
 
-    /// Claims a response, waiting for Redis until `deadline` at the most. A provisional submission claims nothing and is always taken as fresh: what a machine may
-    /// have said must not close, count or drop what a person says.
+    /// Claims a response, waiting for Redis until `deadline` at the most. A provisional submission claims nothing and
+    /// is always taken as fresh: what a machine may have said must not close, count or drop what a person says.
     pub async fn claim(&self, ask: &Ask<'_>, ticket: &Ticket, deadline: Instant) -> Claimed {
         if ask.confidence == Confidence::Provisional {
             return Claimed { verdict: Verdict::Fresh, verified: true, stamp: ask.stamp };
@@ -127,7 +127,8 @@ impl Claims {
         }
     }
 
-    /// Notes an idempotency key with a digest of its payload, for 24 hours. Waits for Redis until `deadline` at the most.
+    /// Notes an idempotency key with a digest of its payload, for 24 hours. Waits for Redis until `deadline` at the
+    /// most.
     pub async fn idempotent(
         &self,
         scope_and_key: &[u8; 16],
@@ -164,8 +165,8 @@ impl Claims {
         }
     }
 
-    /// Takes from a shared counter: see [`Leased`]. None when Redis is away, does not answer by `deadline` or within half
-    /// of [`Claims::patience`], or is not in use.
+    /// Takes from a shared counter: see [`Leased`]. None when Redis is away, does not answer by `deadline` or within
+    /// half of [`Claims::patience`], or is not in use.
     pub(super) async fn lease(
         &self,
         counter: &[u8; 16],

@@ -3,8 +3,8 @@
 //! - Takes the proof of a submission, and the quotas of its API key, brand and survey.
 //! - Gives the quota nearest to being used up, for the `RateLimit` fields.
 //! - Refuses with `rate_limited` (this source, link or call) or `quota_exceeded` (all gateways together).
-//! - Bounds: sources and scopes remembered, answers held beyond a quota, and the wait for leases, of which there is none
-//!   while one lasts.
+//! - Bounds: sources and scopes remembered, answers held beyond a quota, and the wait for leases, of which there is
+//!   none while one lasts.
 
 mod pulse;
 mod shared;
@@ -145,7 +145,8 @@ impl Limiter {
         self.shared.admit(quotas, deadline).await
     }
 
-    /// Whether one more touch of this link may be recorded, or of this address where nothing is proven; counts it if so.
+    /// Whether one more touch of this link may be recorded, or of this address where nothing is proven; counts it if
+    /// so.
     pub fn may_touch(&self, proof: &Proof) -> bool {
         matches!(proof, Proof::Key(_)) || self.local.load().touches.take(source(proof, "")).is_ok()
     }

@@ -1,8 +1,8 @@
 //! How much may be in flight: what the cores can do in time. A task sleeps for a beat and looks how late it was woken,
-//! and who waited for a commit looks how late it goes on. What comes in now waits as long as that before anybody looks at
-//! it, so this is the delay of the queue that no counter shows (as CoDel measures it, RFC 8289: by time, not by length).
-//! Late is a reason to halve the window, each beat without one widens it a little, as TCP finds out what a path can carry
-//! (RFC 5681).
+//! and who waited for a commit looks how late it goes on. What comes in now waits as long as that before anybody looks
+//! at it, so this is the delay of the queue that no counter shows (as CoDel measures it, RFC 8289: by time, not by
+//! length). Late is a reason to halve the window, each beat without one widens it a little, as TCP finds out what a
+//! path can carry (RFC 5681).
 
 use std::{
     sync::{

@@ -1,8 +1,8 @@
-//! A disk in memory for tests. It keeps what is in the page cache apart from what is on the platter, so that a power cut
-//! leaves what a real one may: any of the unsynced sectors, torn and out of order, any of the unsynced names.
+//! A disk in memory for tests. It keeps what is in the page cache apart from what is on the platter, so that a power
+//! cut leaves what a real one may: any of the unsynced sectors, torn and out of order, any of the unsynced names.
 //!
-//! A sync of a file makes its bytes durable, not its name; a sync of a directory its names, not their bytes. A sync that
-//! fails leaves all sectors clean, written or not: the next one succeeds without having written them.
+//! A sync of a file makes its bytes durable, not its name; a sync of a directory its names, not their bytes. A sync
+//! that fails leaves all sectors clean, written or not: the next one succeeds without having written them.
 //!
 //! Nothing here fails or draws chances: that is up to those who put it behind a [`super::Disk`].
 

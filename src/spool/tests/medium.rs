@@ -1,5 +1,5 @@
-//! A disk in memory that fails on demand: at a chosen call, or by a power cut that leaves of what was not fsynced nothing,
-//! all, or some.
+//! A disk in memory that fails on demand: at a chosen call, or by a power cut that leaves of what was not fsynced
+//! nothing, all, or some.
 
 use std::{io, path::PathBuf, sync::MutexGuard};
 

@@ -1,7 +1,7 @@
 //! Who wants no more invitations of which brand.
 //!
-//! Of all that a person said to a brand the newest stamp holds, and of two at once the one that wants none: a function of
-//! the set of what was said, of which only the newest need be kept (invariant 2).
+//! Of all that a person said to a brand the newest stamp holds, and of two at once the one that wants none: a function
+//! of the set of what was said, of which only the newest need be kept (invariant 2).
 
 use rusqlite::{OptionalExtension as _, Transaction};
 

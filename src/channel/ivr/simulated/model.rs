@@ -72,8 +72,8 @@ impl<'s> Model<'s> {
         }
     }
 
-    /// "NPS gathers two digits", "`01`-`09` are 1-9; `00`, `11`-`99` and silence are asked again"; "other kinds take one
-    /// digit".
+    /// "NPS gathers two digits", "`01`-`09` are 1-9; `00`, `11`-`99` and silence are asked again"; "other kinds take
+    /// one digit".
     fn meaning(&self, at: usize, keys: &str) -> Option<String> {
         let question = &self.survey.questions[at];
         let pressed: i32 = keys.parse().ok().filter(|_| keys.bytes().all(|key| key.is_ascii_digit()))?;

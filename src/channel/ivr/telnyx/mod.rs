@@ -1,9 +1,9 @@
 //! Telnyx: a signed webhook for each turn of a call, TeXML back
 //! (<https://developers.telnyx.com/docs/voice/programmable-voice/texml-fundamentals>).
 //!
-//! The dialogue is that of [`twilio`](super::twilio); what differs is who proves what. The signature covers time and body
-//! and not the URL, so the URL of each turn but the first is sealed ([`Seal`]). The first one is the operator's own,
-//! with the references in its query; it is as trustworthy as the provider's configuration.
+//! The dialogue is that of [`twilio`](super::twilio); what differs is who proves what. The signature covers time and
+//! body and not the URL, so the URL of each turn but the first is sealed ([`Seal`]). The first one is the operator's
+//! own, with the references in its query; it is as trustworthy as the provider's configuration.
 //!
 //! TeXML is TwiML with fewer attributes: `<Gather>` has no `actionOnEmptyResult`, so that silence comes to the redirect
 //! behind it, and no `method`, which is the application's (it has to be POST).

@@ -5,8 +5,8 @@
 //! signature = base64(Ed25519(private key, telnyx-timestamp + "|" + body))
 //! ```
 //!
-//! The URL is not signed; [`super::seal`] makes up for that. What can be judged by the head is judged before the body is
-//! read: whether there is one signature of the right length, and whether it was made within five minutes of now.
+//! The URL is not signed; [`super::seal`] makes up for that. What can be judged by the head is judged before the body
+//! is read: whether there is one signature of the right length, and whether it was made within five minutes of now.
 
 use std::time::Duration;
 

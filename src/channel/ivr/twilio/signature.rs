@@ -12,7 +12,8 @@
 //! a submission key makes that a duplicate. SignalWire signs in the same way, in a header of its own.
 //!
 //! Which algorithm a key is for is configured with the key. `X-Twilio-Webhooks-Signature-Settings` would let a request
-//! choose key and algorithm, and is not read: what a header says can neither weaken nor exchange what proves an account.
+//! choose key and algorithm, and is not read: what a header says can neither weaken nor exchange what proves an
+//! account.
 
 use std::collections::BTreeSet;
 

@@ -1,9 +1,9 @@
 //! One server's connection, with what many ask for gathered: whoever asks in one turn of the runtime shares one write
 //! to the socket, and one read of the replies.
 //!
-//! The runtime goes on with a task that was just woken before it goes on with others that are ready. So the connection's
-//! own task would write each command by itself, and each write costs more than the command: a system call here, a
-//! wake-up and a read there. This one steps back once when it is woken, until all who are ready have asked.
+//! The runtime goes on with a task that was just woken before it goes on with others that are ready. So the
+//! connection's own task would write each command by itself, and each write costs more than the command: a system call
+//! here, a wake-up and a read there. This one steps back once when it is woken, until all who are ready have asked.
 
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use redis::{

@@ -1,8 +1,8 @@
 //! A gateway that is stopped after its claim, or its idempotency key, reached Redis and before its record can reach the
 //! disk.
 //!
-//! Redis is frozen while the claim is sent, so the gateway waits for it; then the gateway is stopped and Redis thawed. If
-//! that was too soon the gateway goes on for a moment, before a Redis that is frozen again.
+//! Redis is frozen while the claim is sent, so the gateway waits for it; then the gateway is stopped and Redis thawed.
+//! If that was too soon the gateway goes on for a moment, before a Redis that is frozen again.
 
 use std::{
     sync::Arc,

@@ -17,8 +17,8 @@ use crate::chaos::{
     verdict::Verdict,
 };
 
-/// Answers wait for the store, then the gateway is killed. How many records were delivered or set aside: the last sequence
-/// that was delivered, as long as none is set aside behind it.
+/// Answers wait for the store, then the gateway is killed. How many records were delivered or set aside: the last
+/// sequence that was delivered, as long as none is set aside behind it.
 async fn killed_with_answers(rig: &mut Rig, load: &Driver, answers: u64) -> anyhow::Result<u64> {
     load.acknowledges(50, WITHIN).await?;
     rig.store()?.kill();
@@ -122,8 +122,8 @@ pub(crate) async fn flipped_bits(case: Case) -> anyhow::Result<Verdict> {
     judge_destroyed(&rig, load, flipped.len() as u64, &people).await
 }
 
-/// A segment that waits is taken away: what was in it is counted, the others are delivered. Rounds may come faster than the
-/// store, so that several gaps lie before the cursor.
+/// A segment that waits is taken away: what was in it is counted, the others are delivered. Rounds may come faster than
+/// the store, so that several gaps lie before the cursor.
 pub(crate) async fn missing_segment(case: Case) -> anyhow::Result<Verdict> {
     let mut rig = setup().start(&case).await?;
     let (load, mut faults) = (load(&rig, &case)?, case.faults());

@@ -37,8 +37,8 @@ fn hold_up_fsyncs(case: &Case, pid: u32) -> anyhow::Result<Process> {
     strace.start().context("strace is needed (Debian package strace)")
 }
 
-/// A commit hangs: the gateway lets nothing more in, and says so. Asked by hand, since all of the load may wait for that
-/// very commit.
+/// A commit hangs: the gateway lets nothing more in, and says so. Asked by hand, since all of the load may wait for
+/// that very commit.
 async fn hangs(rig: &mut Rig, case: &Case) -> anyhow::Result<Process> {
     let server = &mut rig.gateway(0)?.server;
     let holding = hold_up_fsyncs(case, server.pid()?)?;
@@ -66,8 +66,8 @@ async fn unready(server: &Server) -> anyhow::Result<String> {
     }
 }
 
-/// Commits hang while the store is away, so that what was acknowledged is on this disk alone. Who waits for one gets the
-/// receipt when it ends, or nothing when the gateway is killed meanwhile.
+/// Commits hang while the store is away, so that what was acknowledged is on this disk alone. Who waits for one gets
+/// the receipt when it ends, or nothing when the gateway is killed meanwhile.
 pub(crate) async fn fsync(case: Case) -> anyhow::Result<Verdict> {
     let mut rig = setup().start(&case).await?;
     let load = load(&rig, &case)?;
