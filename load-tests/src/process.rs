@@ -5,6 +5,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -88,11 +89,27 @@ impl Process {
         self.child.id()
     }
 
-    /// Sends a signal by its name, `TERM`, `STOP`, `CONT`, `HUP`.
+    /// Sends a signal by its name, `TERM`, `STOP`, `CONT`, `HUP`. After `STOP` it stands still: one thread takes the
+    /// signal and stops the others, and until then they go on.
     pub(crate) fn signal(&self, name: &str) -> anyhow::Result<()> {
         let sent = Command::new("sh").args(["-c", &format!("kill -{name} {}", self.pid())]).status()?;
         ensure!(sent.success(), "SIG{name} cannot be sent to process {}", self.pid());
+        let started = Instant::now();
+        while name == "STOP" && !self.stands_still()? {
+            ensure!(started.elapsed() < DEADLINE, "process {} does not stop", self.pid());
+            thread::sleep(Duration::from_millis(1));
+        }
         Ok(())
+    }
+
+    /// Whether every thread is stopped (state `T` of proc_pid_stat(5), after the name); one that is gone is no more.
+    fn stands_still(&self) -> anyhow::Result<bool> {
+        let mut all = true;
+        for task in fs::read_dir(format!("/proc/{}/task", self.pid()))? {
+            let stat = fs::read_to_string(task?.path().join("stat")).unwrap_or_default();
+            all &= stat.rsplit_once(") ").is_none_or(|(_, state)| state.starts_with(['T', 'Z']));
+        }
+        Ok(all)
     }
 
     /// SIGKILL, and waits for the end. One that has already ended is as good.

@@ -63,7 +63,10 @@ pub(super) async fn killed_before_fsync(case: Case) -> anyhow::Result<Verdict> {
         ensure!(is_respooled(&rig, &script, first_of(1, person)).await?, "the retry was taken for stored");
         rig.gateway(0)?.server.restart().await?;
         let appended = rig.gateway(0)?.server.books().await?.appended;
-        ensure!(appended == on_disk, "the first one was on disk after all");
+        ensure!(
+            appended == on_disk,
+            "person {person}: the first one was on disk after all: {appended} records, not {on_disk}; {fate:?}"
+        );
     }
     rig.judge_history(&history(script)?).await
 }
