@@ -44,13 +44,15 @@ async fn end_under_load(case: Case, signals: u32) -> anyhow::Result<Verdict> {
     let mut rig = setup.set("http.drain_s", DRAIN_S).start(&case).await?;
     let load = rig.load(Pace::of(&case), Duration::from_secs(case.pick(120, 240)))?;
     let (ends, mut faults) = (case.pick(2, 12), case.faults());
-    let script = rig.script(ends * HALF_SENT)?;
+    let script = rig.script(ends * (HALF_SENT + 1))?;
     let mut receipts = 0;
     for end in 0..ends {
         load.acknowledges(50, Duration::from_secs(60)).await?;
         let place = faults.place(2);
         let half_sent = HalfSent::to(&script, rig.gateway(place)?.address(), place, end).await?;
-        // What comes after them was acknowledged, so the gateway has read them.
+        // What came to the same gateway after them was acknowledged, so it has read them.
+        let person = ends * HALF_SENT + end;
+        script.acknowledged(Say { gateway: place, way: Way::Json, person, score: 9, ordinal: 0 }).await?;
         load.acknowledges(20, Duration::from_secs(60)).await?;
         let server = &mut rig.gateway(place)?.server;
         for _ in 0..signals {
