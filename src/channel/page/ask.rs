@@ -36,6 +36,13 @@ struct Page<'a> {
     text_chars: usize,
 }
 
+impl Page<'_> {
+    /// Whether a question is of this kind: a page holds the styles of those that it asks.
+    fn asks(&self, kind: &str) -> bool {
+        self.questions.iter().any(|question| question.kind == kind)
+    }
+}
+
 struct Asked {
     place: usize,
     id: String,
