@@ -32,7 +32,7 @@ impl Bound {
 pub(crate) struct Done {
     /// Answers that were acknowledged.
     pub(crate) items: u64,
-    /// Answers that were refused for now (429, 503): the server has as much as it can do in time.
+    /// Requests that were refused for now (429, 503): the server has as much as it can do in time.
     pub(crate) refused: u64,
     /// From the first request to the last reply, s.
     pub(crate) wall_secs: f64,
