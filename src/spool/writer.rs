@@ -155,6 +155,8 @@ impl Writer {
         drop(log);
         self.failures = 0;
         self.shared.changed.send_replace(());
+        // Before anybody goes on who waited for it.
+        self.shared.gate.commit_ends();
         let ended = Instant::now();
         for (sequence, waiting) in (first..).zip(batch) {
             waiting.landed(sequence, ended);
