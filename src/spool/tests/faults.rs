@@ -9,7 +9,7 @@ use super::{super::disk::DiskFile, *};
 pub(super) struct Plan {
     /// So many fsyncs of segments fail.
     syncs: u32,
-    /// So many writes to segments fail, the disk being full.
+    /// So many writes to the segment of generation 1 fail, the disk being full.
     writes: u32,
     /// Writes take only a part.
     short_writes: bool,
@@ -121,7 +121,7 @@ impl DiskFile for FaultyFile {
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
         let mut plan = self.plan.lock().unwrap();
-        if due(&mut plan.writes) {
+        if self.first && due(&mut plan.writes) {
             return Err(io::ErrorKind::StorageFull.into());
         }
         let part = if plan.short_writes { bytes.len().div_ceil(3) } else { bytes.len() };
@@ -252,6 +252,7 @@ async fn what_landed_behind_a_failed_fsync_does_not_take_the_place_of_what_was_a
 #[tokio::test]
 async fn a_failed_first_commit_of_a_segment_leaves_nothing_behind() {
     let (disk, rig) = faulty();
+    prepared(&rig).await;
     disk.plan().writes = 1;
     assert_eq!(rig.push("refused").await, Err(AppendError::NotWritten));
     assert_eq!(rig.append("first").await, 1);
