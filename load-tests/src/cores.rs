@@ -38,13 +38,13 @@ impl Cores {
         !self.server.is_empty()
     }
 
-    /// Moves this process, which makes the load, to its core.
+    /// Moves all threads of this process, which makes the load, to its core; those that they start follow.
     pub(crate) fn settle(&self) -> anyhow::Result<()> {
         if !self.are_pinned() {
             return Ok(());
         }
         let me = std::process::id().to_string();
-        let moved = Command::new("taskset").args(["-c", "-p", &self.load, &me]).output()?;
+        let moved = Command::new("taskset").args(["-a", "-c", "-p", &self.load, &me]).output()?;
         if !moved.status.success() {
             bail!("taskset cannot move the load to core {}", self.load);
         }
