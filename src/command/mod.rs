@@ -165,8 +165,14 @@ fn unprinted(error: std::io::Error) -> Failure {
     Failure::Internal(format!("nothing could be printed: {error}"))
 }
 
+/// A worker takes every second task from the queue that all workers share, where those lie whom another thread has woken
+/// and those that found the worker's own queue full. By default it takes one in tens as long as its own queue has any, so
+/// under an overload some waited for a second while others were refused in a millisecond.
+const EVERY_SECOND_TURN: u32 = 2;
+
 /// Runs a command that waits for others.
 fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.enable_all().global_queue_interval(EVERY_SECOND_TURN).build();
     runtime.map_err(|error| Failure::Internal(format!("no runtime: {error}")))?.block_on(work)
 }
