@@ -1,13 +1,13 @@
 //! How much may be in flight: what the cores can do in time. A task sleeps for a beat and looks how late it was woken,
 //! and who waited for a commit looks how late it goes on. What comes in now waits as long as that before anybody looks
 //! at it, so this is the delay of the queue that no counter shows (as CoDel measures it, RFC 8289: by time, not by
-//! length). Late is a reason to halve the window, each beat without one widens it a little, as TCP finds out what a
-//! path can carry (RFC 5681).
+//! length). Who is so many times too late narrows the window to that part of it, to half at least; each beat without
+//! one widens it a little, as TCP finds out what a path can carry (RFC 5681).
 
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -18,8 +18,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 /// Between two looks: a quarter of a delay that matters, and little work for an idle machine.
 const BEAT: Duration = Duration::from_millis(5);
 /// So many may be in flight however late the beats are: a window that were shut would learn nothing.
-const FEW: usize = 32;
-/// A beat in time widens the window by this share of it: twice as wide after a ninth of a second.
+const FEW: usize = 8;
+/// A beat in time widens the window by this share of it, by one at least: twice as wide after a ninth of a second.
 const WIDER_BY: usize = 32;
 /// A stream that is held back goes on after so long, whatever the pulse says.
 const HELD_BACK_AT_MOST: Duration = Duration::from_secs(1);
@@ -32,7 +32,7 @@ pub(super) struct Pulse {
     most: usize,
     last_us: AtomicU64,
     narrowed_us: AtomicU64,
-    resumed_late: AtomicBool,
+    resumed_late_us: AtomicU64,
     window: AtomicUsize,
 }
 
@@ -50,7 +50,7 @@ impl Pulse {
             most,
             last_us: AtomicU64::new(0),
             narrowed_us: AtomicU64::new(0),
-            resumed_late: AtomicBool::new(false),
+            resumed_late_us: AtomicU64::new(0),
             window: AtomicUsize::new(most),
         });
         let (beating, stop) = (Arc::clone(&pulse), stop.clone());
@@ -63,19 +63,18 @@ impl Pulse {
         pulse
     }
 
-    /// What may be in flight now; half of it, when the beat that is due is too late already.
+    /// What may be in flight now; less, when the beat that is due is too late already.
     pub(super) fn window(&self) -> usize {
         let since_us = self.now_us().saturating_sub(self.last_us.load(Ordering::Relaxed));
         let window = self.window.load(Ordering::Relaxed);
-        if since_us > micros(BEAT + self.bound) { self.narrower(window) } else { window }
+        self.narrowed(window, since_us.saturating_sub(micros(BEAT))).unwrap_or(window)
     }
 
     /// Somebody goes on who could have at `ready`. What was under way when the window was narrowed says nothing new.
     pub(super) fn resumed(&self, ready: Instant) {
         let ready_us = micros(ready.saturating_duration_since(self.begun));
-        let is_new = ready_us > self.narrowed_us.load(Ordering::Relaxed);
-        if is_new && self.now_us().saturating_sub(ready_us) > micros(self.bound) {
-            self.resumed_late.store(true, Ordering::Relaxed);
+        if ready_us > self.narrowed_us.load(Ordering::Relaxed) {
+            self.resumed_late_us.fetch_max(self.now_us().saturating_sub(ready_us), Ordering::Relaxed);
         }
     }
 
@@ -92,9 +91,10 @@ impl Pulse {
             let begun = Instant::now();
             sleep(BEAT).await;
             let window = self.window.load(Ordering::Relaxed);
-            let resumed_late = self.resumed_late.swap(false, Ordering::Relaxed);
-            if resumed_late || begun.elapsed() > BEAT + self.bound {
-                self.window.store(self.narrower(window), Ordering::Relaxed);
+            let resumed_late_us = self.resumed_late_us.swap(0, Ordering::Relaxed);
+            let late_us = micros(begun.elapsed().saturating_sub(BEAT)).max(resumed_late_us);
+            if let Some(narrower) = self.narrowed(window, late_us) {
+                self.window.store(narrower, Ordering::Relaxed);
                 self.narrowed_us.store(self.now_us(), Ordering::Relaxed);
             } else {
                 self.window.store(self.wider(window), Ordering::Relaxed);
@@ -103,12 +103,15 @@ impl Pulse {
         }
     }
 
-    fn narrower(&self, window: usize) -> usize {
-        (window / 2).max(FEW).min(self.most)
+    /// The part of a window that would have been in time, half of it at the most; none when it was in time.
+    fn narrowed(&self, window: usize, late_us: u64) -> Option<usize> {
+        let bound_us = micros(self.bound);
+        let parts = usize::try_from(late_us / bound_us.max(1)).unwrap_or(usize::MAX).max(2);
+        (late_us > bound_us).then(|| (window / parts).max(FEW).min(self.most))
     }
 
     fn wider(&self, window: usize) -> usize {
-        window.saturating_add(window / WIDER_BY).min(self.most)
+        window.saturating_add((window / WIDER_BY).max(1)).min(self.most)
     }
 
     fn now_us(&self) -> u64 {
@@ -130,9 +133,11 @@ mod tests {
         let pulse = Pulse::start(Duration::from_millis(50), 4096, &tasks, &stop);
         sleep(BEAT * 2).await;
         assert_eq!(pulse.window(), 4096);
-        std::thread::sleep(Duration::from_millis(100));
+        std::thread::sleep(Duration::from_millis(80));
         assert_eq!(pulse.window(), 2048, "the beat that is due did not come");
-        pulse.catch_up(|window| window > 2048).await;
+        std::thread::sleep(Duration::from_millis(140));
+        assert!((16..=1024).contains(&pulse.window()), "four times too late: {}", pulse.window());
+        pulse.catch_up(|window| window > 1024).await;
         assert!(pulse.window() < 4096, "wider with each beat");
         pulse.catch_up(|window| window == 4096).await;
         assert_eq!(pulse.window(), 4096);
