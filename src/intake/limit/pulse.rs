@@ -18,7 +18,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 /// Between two looks: a quarter of a delay that matters, and little work for an idle machine.
 const BEAT: Duration = Duration::from_millis(5);
 /// So many may be in flight however late the beats are: a window that were shut would learn nothing.
-const FEW: usize = 8;
+const FEW: usize = 32;
 /// A beat in time widens the window by this share of it, by one at least: twice as wide after a ninth of a second.
 const WIDER_BY: usize = 32;
 /// A stream that is held back goes on after so long, whatever the pulse says.
@@ -136,7 +136,7 @@ mod tests {
         std::thread::sleep(Duration::from_millis(80));
         assert_eq!(pulse.window(), 2048, "the beat that is due did not come");
         std::thread::sleep(Duration::from_millis(140));
-        assert!((16..=1024).contains(&pulse.window()), "four times too late: {}", pulse.window());
+        assert!((32..=1024).contains(&pulse.window()), "four times too late: {}", pulse.window());
         pulse.catch_up(|window| window > 1024).await;
         assert!(pulse.window() < 4096, "wider with each beat");
         pulse.catch_up(|window| window == 4096).await;
