@@ -25,8 +25,9 @@ const BACK_WITHIN: Duration = Duration::from_secs(5);
 const NOISE: Duration = Duration::from_millis(20);
 /// In a second of a debug build.
 const NOISE_OF_THE_SHORT: Duration = Duration::from_millis(100);
-/// Connections that find out what it can take; the more wait together, the more is committed together.
-const RAMP: [usize; 3] = [64, 256, 1000];
+/// Connections that find out what it can take; the more wait together, the more is committed together, and the more is
+/// refused: a debug build has nothing left for more than the fewest.
+const RAMP: [usize; 4] = [16, 64, 256, 1000];
 /// Far above what a healthy gateway has, far below what a queue without a bound would take.
 const MEMORY_BYTES: u64 = 512 << 20;
 
