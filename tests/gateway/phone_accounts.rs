@@ -57,7 +57,7 @@ async fn a_token_that_is_rotated_out_is_no_proof_after_the_reload() {
     assert_eq!(status(&gateway, TWILIO, "x-twilio-signature", "old-token").await, 200);
     gateway.plan.config.replace("brands/acme.toml", "[\"old-token\", \"new-token\"]", "[\"new-token\"]");
     gateway.ask_to_reload();
-    gateway.logs_a_line("the reload", |line| line.contains("reload")).await;
+    gateway.logs_a_line("the reload", |line| line.contains("\"reloaded\"")).await;
     assert_eq!(status(&gateway, TWILIO, "x-twilio-signature", "old-token").await, 403);
     assert_eq!(status(&gateway, TWILIO, "x-twilio-signature", "new-token").await, 200);
 }

@@ -104,7 +104,9 @@ async fn a_double_while_redis_is_away_is_still_one_response() {
 async fn a_cluster_serves_as_one_server_does_and_survives_the_death_of_a_master() {
     let mut cluster = RedisCluster::start().await;
     let store = Plan::new().only_store("127.0.0.1:0").start().await;
-    let edge = async || Plan::new().redis(cluster.urls()).only_edge(&store.store_url()).start().await;
+    // What is to be verified here must not be given up because the machine is busy.
+    let plan = || Plan::new().redis(cluster.urls()).set("redis.timeout", "5 s");
+    let edge = async || plan().only_edge(&store.store_url()).start().await;
     let (one, two) = (edge().await, edge().await);
     let reader = store.store();
     for index in 0..20 {
