@@ -19,7 +19,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 const BEAT: Duration = Duration::from_millis(5);
 /// So many may be in flight however late the beats are: a window that were shut would learn nothing.
 const FEW: usize = 32;
-/// A beat in time widens the window by this share of it, by one at least: twice as wide after a ninth of a second.
+/// A beat in time widens the window by this share of it: twice as wide after a ninth of a second.
 const WIDER_BY: usize = 32;
 /// A stream that is held back goes on after so long, whatever the pulse says.
 const HELD_BACK_AT_MOST: Duration = Duration::from_secs(1);
@@ -73,8 +73,10 @@ impl Pulse {
     /// Somebody goes on who could have at `ready`. What was under way when the window was narrowed says nothing new.
     pub(super) fn resumed(&self, ready: Instant) {
         let ready_us = micros(ready.saturating_duration_since(self.begun));
-        if ready_us > self.narrowed_us.load(Ordering::Relaxed) {
-            self.resumed_late_us.fetch_max(self.now_us().saturating_sub(ready_us), Ordering::Relaxed);
+        let is_new = ready_us > self.narrowed_us.load(Ordering::Relaxed);
+        let late_us = self.now_us().saturating_sub(ready_us);
+        if is_new && late_us > micros(self.bound) {
+            self.resumed_late_us.fetch_max(late_us, Ordering::Relaxed);
         }
     }
 
@@ -111,7 +113,7 @@ impl Pulse {
     }
 
     fn wider(&self, window: usize) -> usize {
-        window.saturating_add((window / WIDER_BY).max(1)).min(self.most)
+        window.saturating_add(window / WIDER_BY).min(self.most)
     }
 
     fn now_us(&self) -> u64 {
