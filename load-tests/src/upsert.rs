@@ -8,6 +8,7 @@ use std::{
 
 use anyhow::{Context as _, ensure};
 use prost::Message as _;
+use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
@@ -111,7 +112,7 @@ const fn records_of_a_batch() -> f64 {
 
 /// The answer of somebody who has not answered before, as a gateway makes it of a `POST /v1/responses`.
 fn record(number: u64) -> Record {
-    let id = [number.to_be_bytes(), number.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes()].concat();
+    let (id, person) = (scattered(number), scattered(!number));
     let answer = Answer {
         question: "recommend".to_owned(),
         kind: Kind::Nps.into(),
@@ -122,7 +123,7 @@ fn record(number: u64) -> Record {
         segment: "promoter".to_owned(),
     };
     Record {
-        response_id: id.clone().into(),
+        response_id: id.into(),
         survey: "support-nps".to_owned(),
         survey_version: 1,
         brand: "acme".to_owned(),
@@ -130,7 +131,7 @@ fn record(number: u64) -> Record {
         channel: Channel::Api.into(),
         interaction: format!("ticket-{number:010}"),
         respondent_ref: format!("crm-{number:010}"),
-        respondent_key: id.into(),
+        respondent_key: person.into(),
         locale: "de-CH".to_owned(),
         country: "CH".to_owned(),
         stamp_us: NOW_US,
@@ -141,6 +142,11 @@ fn record(number: u64) -> Record {
         confidence: Confidence::Confirmed.into(),
         ..Record::default()
     }
+}
+
+/// 16 bytes as far from those of the next number as two hashes are: a gateway's ids and keys are hashes.
+fn scattered(number: u64) -> Vec<u8> {
+    SmallRng::seed_from_u64(number).random::<[u8; 16]>().to_vec()
 }
 
 /// Bare SQLite in a process of its own, on the core that the store has.

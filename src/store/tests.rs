@@ -5,6 +5,7 @@ mod feed;
 mod held;
 mod links;
 mod lists;
+mod migrations;
 mod opt_outs;
 mod summaries;
 mod touches;
@@ -67,11 +68,17 @@ impl Running {
 
     /// Stops the server, closes the file, and opens it again.
     async fn restart(self) -> Self {
+        self.restart_after(|_| ()).await
+    }
+
+    /// The same, with something done to the file while it is closed.
+    async fn restart_after(self, change: impl FnOnce(&rusqlite::Connection)) -> Self {
         let Self { client, store, stop, tasks, dir, .. } = self;
         drop((client, store));
         stop.cancel();
         tasks.close();
         tasks.wait().await;
+        change(&rusqlite::Connection::open(dir.path().join("store.sqlite")).unwrap());
         Self::start_in(dir, None).await
     }
 
@@ -266,9 +273,9 @@ fn a_file_of_a_newer_voxgate_or_another_identity_key_is_not_opened() {
     drop(Store::open(&path, Clock::manual(NOW), "", LINKS).unwrap());
     let other = Store::open(&path, Clock::manual(NOW), "00112233445566bb", LINKS).unwrap_err();
     assert!(matches!(other, OpenError::IdentityKey { .. }), "{other}");
-    rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 5).unwrap();
+    rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 6).unwrap();
     let newer = Store::open(&path, Clock::manual(NOW), "", LINKS).unwrap_err();
-    assert!(matches!(newer, OpenError::Newer { found: 5 }), "{newer}");
+    assert!(matches!(newer, OpenError::Newer { found: 6 }), "{newer}");
 }
 
 #[tokio::test]

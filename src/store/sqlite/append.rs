@@ -7,6 +7,7 @@ use rusqlite::{OptionalExtension as _, Transaction};
 use super::{
     State,
     events::{self, Room},
+    known::{self, Known},
     opt_outs, respond,
     tombstones::Name,
 };
@@ -47,8 +48,9 @@ fn append_to_response(
     id: [u8; 16],
     records: Vec<Checked>,
 ) -> rusqlite::Result<()> {
-    let mut entries = entries(tx, id)?;
-    let (stored, mut is_new) = (entries.len(), false);
+    let found = response(tx, id)?;
+    let (is_first, mut is_new) = (found.is_none(), false);
+    let (mut response, mut entries) = found.unwrap_or_else(|| (state.next_response(id), Vec::new()));
     for checked in records {
         if entries.iter().any(|entry| entry.hash == checked.hash) {
             continue;
@@ -57,12 +59,12 @@ fn append_to_response(
             Room::Free => {}
             Room::Instead(hash) => {
                 for gone in entries.extract_if(.., |entry| entry.hash == hash) {
-                    delete(tx, id, &gone)?;
+                    delete(tx, &response, &gone)?;
                 }
             }
             Room::None => continue,
         }
-        insert(tx, &checked)?;
+        insert(tx, &response, &checked)?;
         events::announce(tx, state, &checked)?;
         entries.push(Entry { hash: checked.hash, record: checked.record, decision: Decision::None });
         is_new = true;
@@ -70,29 +72,29 @@ fn append_to_response(
     if !is_new {
         return Ok(());
     }
-    match stored {
-        0 => respond::first(tx, state, id, &entries),
-        _ => respond::again(tx, state, id, &entries),
+    match is_first {
+        true => respond::first(tx, state, &mut response, &entries),
+        false => respond::again(tx, state, &mut response, &entries),
     }
 }
 
-fn insert(tx: &Transaction<'_>, checked: &Checked) -> rusqlite::Result<()> {
-    tx.prepare_cached("INSERT INTO records (response_id, hash, body) VALUES (?1, ?2, ?3)")?.execute((
-        checked.response_id,
+fn insert(tx: &Transaction<'_>, response: &Known, checked: &Checked) -> rusqlite::Result<()> {
+    tx.prepare_cached("INSERT INTO records (response, hash, body) VALUES (?1, ?2, ?3)")?.execute((
+        response.number,
         checked.hash.0,
         &checked.body,
     ))?;
     if let Some(key) = respondent_key(&checked.record) {
         tx.prepare_cached("INSERT OR IGNORE INTO people (key, response_id) VALUES (?1, ?2)")?
-            .execute((key, checked.response_id))?;
+            .execute((key, response.id))?;
     }
     Ok(())
 }
 
 /// Takes a record out, and whatever is made of it alone.
-pub(super) fn delete(tx: &Transaction<'_>, id: [u8; 16], entry: &Entry) -> rusqlite::Result<()> {
-    tx.prepare_cached("DELETE FROM records WHERE response_id = ?1 AND hash = ?2")?
-        .execute((id, entry.hash.0))?;
+pub(super) fn delete(tx: &Transaction<'_>, response: &Known, entry: &Entry) -> rusqlite::Result<()> {
+    tx.prepare_cached("DELETE FROM records WHERE response = ?1 AND hash = ?2")?
+        .execute((response.number, entry.hash.0))?;
     tx.prepare_cached("DELETE FROM held WHERE hash = ?1")?.execute([entry.hash.0])?;
     events::forget(tx, entry)
 }
@@ -102,10 +104,18 @@ pub(super) fn respondent_key(record: &Record) -> Option<[u8; 16]> {
     record.respondent_key.as_ref().try_into().ok()
 }
 
-/// All records of a response.
-pub(super) fn entries(tx: &Transaction<'_>, id: [u8; 16]) -> rusqlite::Result<Vec<Entry>> {
-    let mut query = tx.prepare_cached("SELECT hash, decision, body FROM records WHERE response_id = ?1")?;
-    query.query_map([id], |row| entry(row.get(0)?, row.get(1)?, row.get_ref(2)?.as_blob()?))?.collect()
+/// A response and all its records; none when no record of it is kept.
+pub(super) fn response(tx: &Transaction<'_>, id: [u8; 16]) -> rusqlite::Result<Option<(Known, Vec<Entry>)>> {
+    let Some(known) = known::find(tx, id)? else { return Ok(None) };
+    let entries = entries(tx, &known)?;
+    Ok(Some((known, entries)))
+}
+
+fn entries(tx: &Transaction<'_>, response: &Known) -> rusqlite::Result<Vec<Entry>> {
+    let mut query = tx.prepare_cached("SELECT hash, decision, body FROM records WHERE response = ?1")?;
+    query
+        .query_map([response.number], |row| entry(row.get(0)?, row.get(1)?, row.get_ref(2)?.as_blob()?))?
+        .collect()
 }
 
 fn entry(hash: [u8; 16], decision: i64, body: &[u8]) -> rusqlite::Result<Entry> {

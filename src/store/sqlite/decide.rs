@@ -29,8 +29,9 @@ pub(super) fn decide(
         responses.insert(response_id);
     }
     for id in responses {
-        let entries = append::entries(tx, id)?;
-        respond::again(tx, state, id, &entries)?;
+        if let Some((mut response, entries)) = append::response(tx, id)? {
+            respond::again(tx, state, &mut response, &entries)?;
+        }
     }
     Ok(waiting)
 }
@@ -55,10 +56,10 @@ fn set_decision(
         Decision::Released => 1,
         Decision::Discarded => 2,
     };
-    tx.prepare_cached("UPDATE records SET decision = ?3 WHERE response_id = ?1 AND hash = ?2")?.execute((
-        response_id,
-        hash.0,
-        column,
-    ))?;
+    tx.prepare_cached(
+        "UPDATE records SET decision = ?3
+         WHERE response = (SELECT number FROM known WHERE id = ?1) AND hash = ?2",
+    )?
+    .execute((response_id, hash.0, column))?;
     Ok(())
 }

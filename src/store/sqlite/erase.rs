@@ -89,7 +89,8 @@ fn responses_of(tx: &Transaction<'_>, key: &[u8; 16]) -> rusqlite::Result<Vec<[u
 fn after_everything(tx: &Transaction<'_>, state: &State, responses: &[[u8; 16]]) -> rusqlite::Result<i64> {
     let mut before_us = state.clock.now().as_micros();
     for id in responses {
-        let received = append::entries(tx, *id)?.into_iter().map(|entry| entry.record.received_us);
+        let entries = append::response(tx, *id)?.map(|(_, entries)| entries).unwrap_or_default();
+        let received = entries.into_iter().map(|entry| entry.record.received_us);
         before_us = received.map(|received_us| received_us.saturating_add(1)).fold(before_us, i64::max);
     }
     Ok(before_us)
@@ -101,19 +102,20 @@ fn erase_response(
     id: [u8; 16],
     before_us: i64,
 ) -> rusqlite::Result<Erased> {
+    let Some((mut response, entries)) = append::response(tx, id)? else { return Ok(Erased::default()) };
     let (gone, kept): (Vec<_>, Vec<_>) =
-        append::entries(tx, id)?.into_iter().partition(|entry| entry.record.received_us < before_us);
+        entries.into_iter().partition(|entry| entry.record.received_us < before_us);
     for entry in &gone {
-        append::delete(tx, id, entry)?;
+        append::delete(tx, &response, entry)?;
         forget_person(tx, id, entry, &kept)?;
     }
     match (gone.is_empty(), kept.is_empty()) {
         (true, _) => {}
         (false, true) => {
             rule::forget(tx, id)?;
-            respond::remove(tx, state, id)?;
+            respond::remove(tx, state, response)?;
         }
-        (false, false) => respond::again(tx, state, id, &kept)?,
+        (false, false) => respond::again(tx, state, &mut response, &kept)?,
     }
     Ok(Erased { responses: u64::from(!gone.is_empty()), records: gone.len() as u64 })
 }

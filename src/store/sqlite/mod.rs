@@ -4,6 +4,7 @@ mod append;
 mod decide;
 mod erase;
 mod events;
+mod known;
 mod links;
 mod open;
 mod opt_outs;
@@ -26,7 +27,7 @@ use std::{fs::File, path::Path};
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use self::tombstones::Tombstones;
+use self::{known::Known, tombstones::Tombstones};
 use super::{RecordHash, StoreError, merge::Decision, record::Checked};
 use crate::clock::Clock;
 
@@ -50,6 +51,7 @@ struct State {
     last_changed: i64,
     /// No tombstone refuses what was received at or after this.
     latest_tombstone_us: i64,
+    last_number: i64,
     any_gone: bool,
     any_ruling: bool,
     /// None: nobody has counted them since some went.
@@ -60,6 +62,11 @@ impl State {
     fn next_change(&mut self) -> i64 {
         self.last_changed = self.clock.now().as_micros().max(self.last_changed.saturating_add(1));
         self.last_changed
+    }
+
+    const fn next_response(&mut self, id: [u8; 16]) -> Known {
+        self.last_number += 1;
+        Known { id, number: self.last_number, changed: None }
     }
 }
 
@@ -73,6 +80,7 @@ impl Ledger {
             clock,
             last_changed: open::last_changed(&connection)?,
             latest_tombstone_us: open::latest_tombstone(&connection)?,
+            last_number: known::last_number(&connection)?,
             any_gone: open::any_gone(&connection)?,
             any_ruling: rule::any(&connection)?,
             links: None,

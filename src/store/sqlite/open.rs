@@ -13,11 +13,12 @@ use super::LedgerError;
 use crate::store::StoreError;
 
 /// What makes each version of the schema from the one before; older files are migrated at open, newer ones not opened.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("schema.sql"),
     include_str!("schema_2_events.sql"),
     include_str!("schema_3_links.sql"),
     include_str!("schema_4_opt_outs.sql"),
+    include_str!("schema_5_known.sql"),
 ];
 /// The schema's version.
 const VERSION: i32 = MIGRATIONS.len() as i32;

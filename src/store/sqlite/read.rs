@@ -49,9 +49,11 @@ pub(crate) struct HeldFilter {
 
 /// One response; none when nothing counts under the id.
 pub(crate) fn get(tx: &Transaction<'_>, id: [u8; 16]) -> rusqlite::Result<Option<Response>> {
-    tx.prepare_cached("SELECT changed, body FROM responses WHERE id = ?1")?
-        .query_row([id], |row| Ok(response(row)?.1))
-        .optional()
+    tx.prepare_cached(
+        "SELECT changed, body FROM responses WHERE changed = (SELECT changed FROM known WHERE id = ?1)",
+    )?
+    .query_row([id], |row| Ok(response(row)?.1))
+    .optional()
 }
 
 /// A page of responses, oldest change first, each with the number of its change.
@@ -98,7 +100,7 @@ pub(crate) fn responses(
 pub(crate) fn held(tx: &Transaction<'_>, filter: &HeldFilter) -> rusqlite::Result<Page<Held>> {
     let mut query = tx.prepare_cached(
         "SELECT h.changed, h.hash, h.response_id, h.reason, h.state, r.body
-         FROM held h JOIN records r ON r.response_id = h.response_id AND r.hash = h.hash
+         FROM held h JOIN records_by_id r ON r.response_id = h.response_id AND r.hash = h.hash
          WHERE h.state = ?1 AND (h.received, h.hash) > (?2, ?3)
            AND (?4 = '' OR h.survey = ?4) AND (?5 = '' OR h.brand = ?5)
          ORDER BY h.received, h.hash LIMIT ?6",
@@ -118,7 +120,7 @@ pub(crate) fn held_by_ids(
 ) -> rusqlite::Result<Result<Vec<Held>, RecordHash>> {
     let mut query = tx.prepare_cached(
         "SELECT h.changed, h.hash, h.response_id, h.reason, h.state, r.body
-         FROM held h JOIN records r ON r.response_id = h.response_id AND r.hash = h.hash
+         FROM held h JOIN records_by_id r ON r.response_id = h.response_id AND r.hash = h.hash
          WHERE h.hash = ?1",
     )?;
     let mut found = Vec::new();
@@ -162,7 +164,7 @@ fn changed_responses(tx: &Transaction<'_>, after: i64, limit: usize) -> rusqlite
 fn changed_held(tx: &Transaction<'_>, after: i64, limit: usize) -> rusqlite::Result<Vec<(i64, Change)>> {
     tx.prepare_cached(
         "SELECT h.changed, h.hash, h.response_id, h.reason, h.state, r.body
-         FROM held h JOIN records r ON r.response_id = h.response_id AND r.hash = h.hash
+         FROM held h JOIN records_by_id r ON r.response_id = h.response_id AND r.hash = h.hash
          WHERE h.changed > ?1 ORDER BY h.changed LIMIT ?2",
     )?
     .query_map((after, one_more(limit)), |row| {
@@ -185,7 +187,7 @@ fn gone(tx: &Transaction<'_>, after: i64, limit: usize) -> rusqlite::Result<Vec<
 fn happened(tx: &Transaction<'_>, after: i64, limit: usize) -> rusqlite::Result<Vec<(i64, Change)>> {
     let mut query = tx.prepare_cached(
         "SELECT e.changed, e.response_id, r.body
-         FROM events e JOIN records r ON r.response_id = e.response_id AND r.hash = e.hash
+         FROM events e JOIN records_by_id r ON r.response_id = e.response_id AND r.hash = e.hash
          WHERE e.changed > ?1 ORDER BY e.changed LIMIT ?2",
     )?;
     let mut rows = query.query((after, one_more(limit)))?;

@@ -5,7 +5,11 @@ use std::collections::BTreeMap;
 use prost::Message as _;
 use rusqlite::{OptionalExtension as _, Transaction};
 
-use super::{State, rule};
+use super::{
+    State,
+    known::{self, Known},
+    rule,
+};
 use crate::{
     proto::store::v1::{Confidence, HeldState, Response},
     store::{
@@ -18,90 +22,90 @@ use crate::{
 pub(super) fn first(
     tx: &Transaction<'_>,
     state: &mut State,
-    id: [u8; 16],
+    known: &mut Known,
     entries: &[Entry],
 ) -> rusqlite::Result<()> {
     let merged = merge(entries, None);
     if let Some(response) = &merged.response {
-        insert(tx, state, id, response)?;
+        insert(tx, state, known, response)?;
     }
     for (hash, hold) in &merged.held {
-        write_hold(tx, state, id, entries, *hash, hold)?;
+        write_hold(tx, state, known.id, entries, *hash, hold)?;
     }
-    Ok(())
+    known::keep(tx, known)
 }
 
 /// The response was known: only what differs is written.
 pub(super) fn again(
     tx: &Transaction<'_>,
     state: &mut State,
-    id: [u8; 16],
+    known: &mut Known,
     entries: &[Entry],
 ) -> rusqlite::Result<()> {
-    let ruling = if state.any_ruling { rule::of(tx, id)? } else { None };
+    let ruling = if state.any_ruling { rule::of(tx, known.id)? } else { None };
     let merged = merge(entries, ruling);
-    update(tx, state, id, merged.response.as_ref())?;
-    update_held(tx, state, id, entries, &merged.held)
+    update(tx, state, known, merged.response.as_ref())?;
+    update_held(tx, state, known.id, entries, &merged.held)
 }
 
 fn update(
     tx: &Transaction<'_>,
     state: &mut State,
-    id: [u8; 16],
+    known: &mut Known,
     response: Option<&Response>,
 ) -> rusqlite::Result<()> {
-    let stored: Option<(i64, Vec<u8>)> = tx
-        .prepare_cached("SELECT changed, body FROM responses WHERE id = ?1")?
-        .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
-    if stored.as_ref().map(|(_, body)| body.as_slice()) == response.map(Response::encode_to_vec).as_deref() {
+    if body(tx, known)? == response.map(Response::encode_to_vec) {
         return Ok(());
     }
-    if let Some((changed, _)) = stored {
-        delete(tx, changed)?;
-    }
+    delete(tx, known)?;
     match response {
-        Some(response) => insert(tx, state, id, response),
-        None => mark_gone(tx, state, id),
+        Some(response) => insert(tx, state, known, response)?,
+        None => mark_gone(tx, state, known.id)?,
     }
+    known::keep(tx, known)
+}
+
+/// What stands of the response.
+fn body(tx: &Transaction<'_>, known: &Known) -> rusqlite::Result<Option<Vec<u8>>> {
+    let Some(changed) = known.changed else { return Ok(None) };
+    let mut query = tx.prepare_cached("SELECT body FROM responses WHERE changed = ?1")?;
+    query.query_row([changed], |row| row.get(0)).optional()
 }
 
 fn insert(
     tx: &Transaction<'_>,
     state: &mut State,
-    id: [u8; 16],
+    known: &mut Known,
     response: &Response,
 ) -> rusqlite::Result<()> {
     if state.any_gone {
-        tx.prepare_cached("DELETE FROM gone WHERE response_id = ?1")?.execute([id])?;
+        tx.prepare_cached("DELETE FROM gone WHERE response_id = ?1")?.execute([known.id])?;
     }
-    tx.prepare_cached("INSERT INTO responses VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?.execute((
-        state.next_change(),
-        id,
+    let changed = state.next_change();
+    tx.prepare_cached("INSERT INTO responses VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?.execute((
+        changed,
         &response.survey,
         &response.brand,
         &response.interaction,
-        response.encode_to_vec(),
         response.answers.iter().any(|answer| answer.confidence() == Confidence::Provisional),
+        response.encode_to_vec(),
     ))?;
+    known.changed = Some(changed);
     Ok(())
 }
 
-fn delete(tx: &Transaction<'_>, changed: i64) -> rusqlite::Result<()> {
-    tx.prepare_cached("DELETE FROM responses WHERE changed = ?1")?.execute([changed])?;
+fn delete(tx: &Transaction<'_>, known: &mut Known) -> rusqlite::Result<()> {
+    if let Some(changed) = known.changed.take() {
+        tx.prepare_cached("DELETE FROM responses WHERE changed = ?1")?.execute([changed])?;
+    }
     Ok(())
 }
 
 /// None of the response's records is left.
-pub(super) fn remove(tx: &Transaction<'_>, state: &mut State, id: [u8; 16]) -> rusqlite::Result<()> {
-    let changed: Option<i64> = tx
-        .prepare_cached("SELECT changed FROM responses WHERE id = ?1")?
-        .query_row([id], |row| row.get(0))
-        .optional()?;
-    if let Some(changed) = changed {
-        delete(tx, changed)?;
-    }
-    mark_gone(tx, state, id)
+pub(super) fn remove(tx: &Transaction<'_>, state: &mut State, mut known: Known) -> rusqlite::Result<()> {
+    delete(tx, &mut known)?;
+    known::forget(tx, &known)?;
+    mark_gone(tx, state, known.id)
 }
 
 /// Says in the change feed that a response says nothing any more.

@@ -4,7 +4,10 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction};
 use uuid::Uuid;
 
 use super::{LedgerError, State, append, respond};
-use crate::{store::StoreError, verdict::Ruling};
+use crate::{
+    store::{StoreError, merge::Entry},
+    verdict::Ruling,
+};
 
 /// Rules about all responses, or about none; returns how many were not ruled about like that before.
 pub(super) fn rule(
@@ -16,11 +19,12 @@ pub(super) fn rule(
     state.any_ruling = true;
     let mut new = 0;
     for id in ids {
-        let entries = append::entries(tx, *id)?;
-        if entries.iter().all(|entry| entry.record.event.is_some()) {
+        let has_answers = |entries: &[Entry]| entries.iter().any(|entry| entry.record.event.is_none());
+        let found = append::response(tx, *id)?.filter(|(_, entries)| has_answers(entries));
+        let Some((mut response, entries)) = found else {
             let id = Uuid::from_bytes(*id).to_string();
             return Err(LedgerError::Refused(StoreError::UnknownResponse(id)));
-        }
+        };
         let before = of(tx, *id)?;
         new += u32::from(before.is_none_or(|before| before.confirmed != confirmed));
         // A gateway's clock may be ahead of ours.
@@ -28,7 +32,7 @@ pub(super) fn rule(
         let until_us = received.fold(state.clock.now().as_micros(), i64::max);
         tx.prepare_cached("INSERT OR REPLACE INTO rulings VALUES (?1, ?2, ?3)")?
             .execute((id, confirmed, until_us))?;
-        respond::again(tx, state, *id, &entries)?;
+        respond::again(tx, state, &mut response, &entries)?;
     }
     Ok(new)
 }

@@ -105,7 +105,7 @@ impl Summary<'_> {
     fn count_held(&mut self, tx: &Transaction<'_>) -> rusqlite::Result<bool> {
         let mut statement = tx.prepare_cached(
             "SELECT r.body, h.questions FROM held h
-             JOIN records r ON r.response_id = h.response_id AND r.hash = h.hash
+             JOIN records_by_id r ON r.response_id = h.response_id AND r.hash = h.hash
              WHERE h.state = 1 AND (?1 = '' OR h.survey = ?1) AND (?2 = '' OR h.brand = ?2)",
         )?;
         let mut rows = statement.query((&self.query.survey, &self.query.brand))?;
