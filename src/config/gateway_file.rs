@@ -134,6 +134,7 @@ fn store(layers: &Layers<'_>, edge: bool, stores: bool) -> Store {
         key: secret(layers, "store.key"),
         batch_records: count(layers, "store.batch_records", 1..=10_000),
         batch_bytes: size(layers, "store.batch_bytes", ByteSize::kib(64)..=ByteSize::mib(16)),
+        linger: time(layers, "store.linger", Duration::ZERO..=SECOND),
         window: count(layers, "store.window", 1..=64),
         ack_timeout: time(layers, "store.ack_timeout", SECOND..=HOUR),
         backoff_max: time(layers, "store.backoff_max", 10 * MS..=HOUR),

@@ -142,6 +142,8 @@ pub struct Store {
     pub batch_records: usize,
     /// Bytes in one batch.
     pub batch_bytes: usize,
+    /// Time from a batch that is not full to the next one.
+    pub linger: Duration,
     /// Batches on the way at once.
     pub window: usize,
     /// Time a batch may wait for its ack.

@@ -76,19 +76,30 @@ pub(super) struct Session<'a> {
     state: &'a ForwardState,
     on_the_way: VecDeque<Sent>,
     next_sequence: u64,
+    /// The next batch waits until then, so that more comes together.
+    not_before: Instant,
     delivered: bool,
 }
 
 impl<'a> Session<'a> {
-    pub(super) const fn new(
+    pub(super) fn new(
         spool: &'a Spool,
         letters: &'a Arc<DeadLetters>,
         settings: &'a settings::Store,
         clock: &'a Clock,
         state: &'a ForwardState,
     ) -> Self {
-        let on_the_way = VecDeque::new();
-        Self { spool, letters, settings, clock, state, on_the_way, next_sequence: 0, delivered: false }
+        Self {
+            spool,
+            letters,
+            settings,
+            clock,
+            state,
+            on_the_way: VecDeque::new(),
+            next_sequence: 0,
+            not_before: Instant::now(),
+            delivered: false,
+        }
     }
 
     pub(super) async fn run(
@@ -125,7 +136,7 @@ impl<'a> Session<'a> {
                 // An ack that has come counts before a deadline that has passed.
                 biased;
                 ack = acks.message() => self.ack(ack.map_err(status)?.ok_or(SessionError::Closed)?).await?,
-                batch = reader.next(self.settings.batch_records, self.settings.batch_bytes), if has_room => {
+                batch = next(reader, self.settings, self.not_before), if has_room => {
                     let request = self.send(batch);
                     requests.send(request).await.map_err(|_| SessionError::Closed)?;
                 }
@@ -161,7 +172,11 @@ impl<'a> Session<'a> {
         let sequence = self.next_sequence;
         self.next_sequence += 1;
         let records: Vec<Bytes> = batch.records.iter().map(|(_, record)| record.clone()).collect();
-        self.on_the_way.push_back(Sent { sequence, batch, at: Instant::now(), refused: None });
+        let at = Instant::now();
+        if records.len() < self.settings.batch_records {
+            self.not_before = at + self.settings.linger;
+        }
+        self.on_the_way.push_back(Sent { sequence, batch, at, refused: None });
         EncodedAppend { sequence, records }
     }
 
@@ -241,6 +256,12 @@ fn report(letter: &DeadLetter) {
 
 fn status(status: Status) -> SessionError {
     SessionError::Status(Box::new(status))
+}
+
+/// The next batch, not before a time.
+async fn next(reader: &mut Reader, settings: &settings::Store, not_before: Instant) -> Batch {
+    tokio::time::sleep_until(not_before).await;
+    reader.next(settings.batch_records, settings.batch_bytes).await
 }
 
 async fn until(deadline: Option<Instant>) {
