@@ -1,4 +1,5 @@
-//! How the cost of an answer grows: with claims in Redis, surveys, brands, connections, comments, a backlog.
+//! How the cost of an answer grows: with claims in Redis, surveys, brands, connections, comments, a backlog; and what it
+//! costs to hold connections and to reload.
 //!
 //! Every row is CPU of the gateway for each answer by CPU of the floor for the same request in the same round, as
 //! `http_json_cpu_ratio` is; beside it how much more that is than the first row of its kind.
@@ -15,6 +16,7 @@ use crate::{
     identity::{Numbers, Request},
     load::{Bound, Done, Order, over_grpc, over_http},
     scenario::{Bench, FLOOR_STATUS, Floor, MEASURABLE_US},
+    standing,
     system::{Shape, Spent, System},
 };
 
@@ -42,6 +44,8 @@ pub(crate) async fn measure(bench: Bench<'_>, floor: &Floor, most: u64) -> anyho
     rows.comments(sample).await?;
     rows.tls(sample).await?;
     rows.without_redis(sample).await?;
+    standing::idle_connections(bench, sample).await?;
+    standing::reload(bench, sample).await?;
     rows.backlog(sample, most).await
 }
 

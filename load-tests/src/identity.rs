@@ -158,6 +158,11 @@ pub(crate) fn get(path: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").into_bytes()
 }
 
+/// A request by POST without a body.
+pub(crate) fn order(path: &str) -> Vec<u8> {
+    format!("POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n").into_bytes()
+}
+
 fn authorized() -> String {
     format!("content-type: application/json\r\nauthorization: Bearer {API_KEY}\r\n")
 }

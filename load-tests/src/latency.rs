@@ -64,7 +64,7 @@ pub(crate) async fn measure(bench: Bench<'_>) -> anyhow::Result<Latency> {
 }
 
 /// Sends so many a second for so long; what each took, ms.
-async fn open_loop(
+pub(crate) async fn open_loop(
     address: SocketAddr,
     request: &Arc<Request>,
     rate: f64,
@@ -126,7 +126,7 @@ impl Turns {
 }
 
 /// What 99 of 100 took at the most.
-fn quantile(took_ms: &mut [f64]) -> f64 {
+pub(crate) fn quantile(took_ms: &mut [f64]) -> f64 {
     took_ms.sort_by(f64::total_cmp);
     let place = (took_ms.len() * PERMILLE / 1000).min(took_ms.len().saturating_sub(1));
     took_ms.get(place).copied().unwrap_or(f64::NAN)

@@ -5,6 +5,7 @@
 
 mod bench;
 mod scenario;
+mod standing;
 
 mod growth;
 mod latency;

@@ -1,7 +1,8 @@
 //! The whole job: a gateway with Redis and fsync, a store in a process of its own, all empty at start.
 
 use std::{
-    fs,
+    fs::{self, OpenOptions},
+    io::Write as _,
     net::SocketAddr,
     path::PathBuf,
     time::{Duration, Instant},
@@ -202,6 +203,16 @@ impl System {
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let kib: u64 = line.context("no VmRSS")?.trim().trim_end_matches(" kB").parse()?;
         Ok(kib << 10)
+    }
+
+    /// Changes the first survey beside the sample's, and waits until the gateway has read everything again.
+    pub(crate) async fn reload_changed(&self, number: u32) -> anyhow::Result<()> {
+        let survey = self.dir.join("config/surveys/grown-0.toml");
+        writeln!(OpenOptions::new().append(true).open(survey)?, "# {number}")?;
+        let mut admin = Connection::open(self.admin).await?;
+        let reply = admin.exchange(&identity::order("/reload")).await?;
+        ensure!(reply.status == 200, "/reload answered {}", reply.status);
+        Ok(())
     }
 
     /// Kills the gateway and starts it on what it left; how long it takes until it is ready.
