@@ -113,9 +113,9 @@ pub(super) fn writer(path: &Path) -> Result<Connection, OpenError> {
     // What is erased must not stand in free pages.
     connection.pragma_update(None, "secure_delete", "ON")?;
     connection.pragma_update(None, "cache_size", -65_536)?;
-    // Larger than the default of 1000 pages: a checkpoint costs two fsyncs, and the random pages of many batches
-    // are written once.
-    connection.pragma_update(None, "wal_autocheckpoint", 8_000)?;
+    // A checkpoint writes pages at random and syncs them at once, and whoever syncs on the same disk meanwhile waits:
+    // little and often, 4 MB each.
+    connection.pragma_update(None, "wal_autocheckpoint", 1_000)?;
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
     connection.set_prepared_statement_cache_capacity(64);
     migrate(&mut connection)?;
