@@ -234,7 +234,7 @@ impl Intake {
 
     async fn claim(
         &self,
-        claim: ToClaim,
+        mut claim: ToClaim,
         mut receipt: Receipt,
         pending: Pending,
         flight: &mut InFlight<'_>,
@@ -242,20 +242,23 @@ impl Intake {
         let mut pending = pending.survive_hangup(&self.spool);
         let turn = self.order.turn(receipt.id).await;
         let asking = turn.ask(claim.patience);
-        let known =
-            self.known_key(claim.remembered.as_ref(), receipt.id, &pending.ticket, asking.deadline).await;
-        if let Known::Settled(id) = known {
-            ScopeGuard::into_inner(pending).cancel();
-            return Ok(Receipt { id, outcome: Outcome::Duplicate, ..receipt });
-        }
-        if let Known::Other = known {
-            ScopeGuard::into_inner(pending).cancel();
-            return Err(key_reused());
+        let known = self.known_key(&claim, receipt.id, &pending.ticket, asking.deadline).await;
+        match known {
+            Known::Settled(id) => {
+                ScopeGuard::into_inner(pending).cancel();
+                return Ok(Receipt { id, outcome: Outcome::Duplicate, ..receipt });
+            }
+            Known::Other => {
+                ScopeGuard::into_inner(pending).cancel();
+                return Err(key_reused());
+            }
+            Known::Unsettled { stamp } => claim.repeats(stamp),
+            Known::No => {}
         }
         let claimed = self.claims.claim(&claim.ask(receipt.id), &pending.ticket, asking.deadline).await;
         drop(asking);
         (receipt.outcome, receipt.reason) = match known {
-            Known::Unsettled => (Outcome::Duplicate, None),
+            Known::Unsettled { .. } => (Outcome::Duplicate, None),
             _ => outcome(claimed.verdict),
         };
         if claimed.verdict == (Verdict::Same { settled: true }) {
@@ -279,17 +282,17 @@ impl Intake {
 
     async fn known_key(
         &self,
-        key: Option<&RememberedKey>,
+        claim: &ToClaim,
         id: ResponseId,
         ticket: &claim::Ticket,
         deadline: Instant,
     ) -> Known {
-        let Some(RememberedKey { scope, payload, strict }) = key else { return Known::No };
+        let Some(RememberedKey { scope, payload, strict }) = &claim.remembered else { return Known::No };
         // Boxed: few send a key, and the others would be moved as more.
-        match Box::pin(self.claims.idempotent(scope, *payload, id, ticket, deadline)).await {
+        match Box::pin(self.claims.idempotent(scope, *payload, (id, claim.stamp), ticket, deadline)).await {
             Idempotency::New | Idempotency::Unknown => Known::No,
-            Idempotency::Same { id, settled: true } => Known::Settled(id),
-            Idempotency::Same { settled: false, .. } => Known::Unsettled,
+            Idempotency::Same { id, settled: true, .. } => Known::Settled(id),
+            Idempotency::Same { stamp, settled: false, .. } => Known::Unsettled { stamp },
             Idempotency::Other if *strict => Known::Other,
             Idempotency::Other => Known::No,
         }
@@ -321,7 +324,10 @@ fn quotas<'a>(catalog: &Catalog, submission: &'a Submission) -> SmallVec<[(Scope
 enum Known {
     No,
     Settled(ResponseId),
-    Unsettled,
+    /// Perhaps not on disk: it is spooled once more, as what it was.
+    Unsettled {
+        stamp: Timestamp,
+    },
     Other,
 }
 
@@ -374,6 +380,8 @@ struct ToClaim {
     remembered: Option<RememberedKey>,
     now: Timestamp,
     stamp: Timestamp,
+    /// It was given before it came, by a clock that may be off by so much.
+    yields_to_newer_by: Option<Duration>,
     edit_window: Duration,
     answers: ClaimedAnswers,
     /// What storage will say of it, as far as it can be said of it alone.
@@ -407,6 +415,7 @@ impl Admitted {
             remembered,
             now,
             stamp,
+            yields_to_newer_by: waited(identified.submission.answered),
             edit_window,
             answers: record::claimed(&answers),
             confidence,
@@ -422,6 +431,12 @@ impl Admitted {
 }
 
 impl ToClaim {
+    /// It came before, and was given then.
+    fn repeats(&mut self, stamp: Timestamp) {
+        self.stamp = stamp;
+        self.yields_to_newer_by = Some(Duration::ZERO);
+    }
+
     fn ask(&self, id: ResponseId) -> Ask<'_> {
         Ask {
             id,
@@ -432,8 +447,18 @@ impl ToClaim {
             confidence: self.confidence,
             spooled_again: SPOOLED_AGAIN,
             is_evidence: self.is_evidence,
+            yields_to_newer_by: self.yields_to_newer_by,
         }
     }
+}
+
+/// How far gateways' clocks may be apart before they order the answers of a browser wrongly that waited.
+const CLOCKS_APART: Duration = Duration::from_secs(2);
+
+/// What waited in a browser, to be tried again or because there was no network, is no change of what was answered
+/// since. What says that it came at once is taken in the order in which it comes, whatever the clocks say.
+fn waited(answered: Answered) -> Option<Duration> {
+    matches!(answered, Answered::Ago(age) if age > CLOCKS_APART).then_some(CLOCKS_APART)
 }
 
 const fn outcome(verdict: Verdict) -> (Outcome, Option<Reason>) {

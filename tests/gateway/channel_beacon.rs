@@ -9,7 +9,7 @@ use voxgate::{
     proto::store::v1::{Channel, Identity},
 };
 
-use crate::support::{Gateway, Reply, nps, plain_link, score_on, voxgate};
+use crate::support::{Gateway, Plan, Redis, Reply, nps, plain_link, score_on, voxgate};
 
 /// An origin that the samples allow.
 const HOST_PAGE: &str = "http://localhost:3000";
@@ -86,6 +86,31 @@ async fn age_ms_says_how_long_ago_it_was_answered() {
     let received = Timestamp::from_proto(stored.received_at.as_ref().unwrap());
     let age = received.since(answered).as_secs_f64();
     assert!((59.0..61.0).contains(&age), "age_ms stands in for answered_at: {age} s");
+}
+
+/// An answer whose reply was lost, a change, and the first one's retry: it says how long ago it was given.
+#[tokio::test]
+async fn what_waited_in_a_browser_is_no_change_of_what_was_answered_since() {
+    let redis = Redis::start().await;
+    let first = Plan::new().redis(redis.url()).start().await;
+    let second = Plan::new().redis(redis.url()).only_edge(&first.store_url()).start().await;
+    let given = |score: i32, age_ms: u64| {
+        let mut body = nps("chat-1", score);
+        body["key"] = json!("panel-1");
+        body["age_ms"] = json!(age_ms);
+        body
+    };
+    send(&first, &given(9, 0)).await.receipt(201, "accepted");
+    send(&second, &given(3, 1)).await.receipt(200, "revised");
+    let retry = send(&second, &given(9, 60_000)).await.receipt(200, "duplicate");
+    assert_eq!(retry["answers"]["recommend"]["value"], 9, "{retry}");
+    for gateway in [&first, &second] {
+        gateway.settled_ledger().await;
+    }
+    let stored = first.store().scored("chat-1", "recommend", 3).await;
+    assert_eq!(score_on(&stored, "recommend"), Some(3));
+    send(&second, &given(9, 1)).await.receipt(200, "revised");
+    first.store().scored("chat-1", "recommend", 9).await;
 }
 
 #[tokio::test]

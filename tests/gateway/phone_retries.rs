@@ -1,7 +1,5 @@
 //! A turn that a provider sends again: the same TwiML byte for byte, and nothing stored twice, whatever came between.
 
-use std::time::Duration;
-
 use serde_json::json;
 use url::Url;
 
@@ -9,10 +7,6 @@ use crate::support::{Call, Gateway, PUBLIC_BASE, Plan, Redis, parameters, score_
 
 const CALLER: &str = "+41446681800";
 const PATH: &str = "/ivr/twilio/acme/support-nps?lang=de&interaction=t-1&respondent=crm-1";
-
-/// What is claimed so long after a connection was made is younger than it: claims carry seconds, and clocks differ by
-/// one.
-const CONNECTION_IS_OLDER: Duration = Duration::from_secs(3);
 
 /// A turn as it was sent, and what was said to it.
 struct Turn {
@@ -65,15 +59,14 @@ async fn turns_of_an_ended_call_that_come_again_are_doubles() {
     assert_eq!(after["duplicate"], json!(2), "{after}");
 }
 
+/// The second gateway's connection to Redis is younger than all that the first one wrote.
 #[tokio::test]
 async fn turns_come_again_at_another_gateway_and_the_last_one_after_a_restart() {
     let redis = Redis::start().await;
     let mut first = Plan::new().redis(redis.url()).start().await;
-    // A claim proves a double only to a connection that is older than it, by whole seconds.
-    let second = Plan::new().redis(redis.url()).only_edge(&first.store_url()).start().await;
-    tokio::time::sleep(CONNECTION_IS_OLDER).await;
     let turns = call(&first).await;
     first.store().scored("t-1", "recommend", 10).await;
+    let second = Plan::new().redis(redis.url()).only_edge(&first.store_url()).start().await;
     wait_for("what the first gateway has on disk to be known to the second", async || {
         let before = second.settled_ledger().await["appended"].clone();
         turns[2].again(&second).await;
@@ -91,6 +84,36 @@ async fn turns_come_again_at_another_gateway_and_the_last_one_after_a_restart() 
     assert_eq!(score_on(&stored, "recommend"), Some(10), "the 1 of \"1, then 0\" is no new answer");
     first.restart().await;
     assert_all_again(&first, &turns[2..], "after a restart").await;
+}
+
+/// Redis has forgotten what the first gateway has on disk, so all is written again: as what it was.
+#[tokio::test]
+async fn turns_that_may_not_be_on_disk_are_written_again_with_their_first_stamps() {
+    let redis = Redis::start().await;
+    let first = Plan::new().redis(redis.url()).start().await;
+    let turns = call(&first).await;
+    let before = first.store().scored("t-1", "recommend", 10).await;
+    first.settled_ledger().await;
+    wait_for("the first gateway to have published what it has on disk", async || {
+        let numbers = redis.cli(&["KEYS", "*r:*"]).stdout;
+        (!numbers.trim_ascii().is_empty()).then_some(())
+    })
+    .await;
+    let second = Plan::new().redis(redis.url()).only_edge(&first.store_url()).start().await;
+    let forget = "for _, key in ipairs(redis.call('KEYS', '*r:*')) do redis.call('DEL', key) end";
+    assert!(redis.cli(&["EVAL", forget, "0"]).status.success());
+    for turn in turns.iter().rev().chain(&turns) {
+        assert_eq!(turn.again(&second).await, turn.said, "{}", turn.digits);
+    }
+    let ledger = second.settled_ledger().await;
+    assert_eq!((&ledger["duplicate"], &ledger["respooled"]), (&json!(4), &json!(4)), "{ledger}");
+    wait_for("what was written again to be stored", async || {
+        (second.settled_ledger().await["delivered"] == json!(4)).then_some(())
+    })
+    .await;
+    let stored = first.store().first("t-1").await;
+    assert_eq!(score_on(&stored, "recommend"), Some(10), "the 1 of \"1, then 0\" is no new answer");
+    assert_eq!(stored.first_answered_at, before.first_answered_at);
 }
 
 /// Without Redis a gateway that starts again knows what came last, not each turn.

@@ -30,11 +30,19 @@ pub struct Ask<'a> {
     /// What came with it may say that a person gave what a machine gave before: a double is not dropped before its
     /// claim was written [`Ask::EVIDENCE_AGAIN`] times, however soon it comes.
     pub is_evidence: bool,
+    /// What was given before it came, by a clock that may be off by so much: a retry, or an answer that waited in a
+    /// browser. It yields to what is newer, and keeps its stamp. None: what comes last is the newest.
+    pub yields_to_newer_by: Option<Duration>,
 }
 
 impl Ask<'_> {
     /// How often what comes with evidence is spooled again: a link takes so many only from who floods it.
     pub const EVIDENCE_AGAIN: u8 = u8::MAX;
+
+    /// Whether it yields to what was stamped then.
+    pub(super) fn is_older_than(&self, newest: Timestamp) -> bool {
+        self.yields_to_newer_by.is_some_and(|by| self.stamp.after(by) < newest)
+    }
 
     /// How often this one is.
     pub(super) const fn times_spooled(&self) -> u8 {
@@ -137,6 +145,8 @@ pub enum Idempotency {
     Same {
         /// The response it went to.
         id: ResponseId,
+        /// Its stamp before its claim was asked: a retry is no newer than what it repeats.
+        stamp: Timestamp,
         /// What it said is known to be on disk.
         settled: bool,
     },

@@ -78,7 +78,8 @@ pub(super) struct Known {
 impl Claim {
     /// The claim of a response that was not known.
     pub(super) fn fresh(ask: &Ask<'_>, ticket: &Ticket) -> Self {
-        let known = |answer: &ClaimedAnswer| Known::new(*answer, 0, false);
+        let doubtful = ask.yields_to_newer_by.is_some();
+        let known = |answer: &ClaimedAnswer| Known { doubtful, ..Known::new(*answer, 0, false) };
         Self {
             run: ticket.run(),
             ticket: ticket.number(),

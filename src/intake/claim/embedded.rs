@@ -64,6 +64,7 @@ impl<K: Eq + Hash, V> Generations<K, V> {
 struct Used {
     payload: [u8; 8],
     id: ResponseId,
+    stamp: Timestamp,
     run: RunId,
     ticket: u64,
     at: Timestamp,
@@ -114,7 +115,7 @@ impl Embedded {
         &self,
         key: &[u8; 16],
         payload: [u8; 8],
-        id: ResponseId,
+        (id, stamp): (ResponseId, Timestamp),
         ticket: &Ticket,
         runs: &Runs,
     ) -> Idempotency {
@@ -123,12 +124,14 @@ impl Embedded {
         let Some(mut shard) = self.shard(key) else { return Idempotency::Unknown };
         match shard.keys.get(key).copied().filter(|used| now < used.at.after(IDEMPOTENCY_KEPT)) {
             None => {
-                let used = Used { payload, id, run: ticket.run(), ticket: ticket.number(), at: now };
+                let used = Used { payload, id, stamp, run: ticket.run(), ticket: ticket.number(), at: now };
                 shard.keys.put(*key, used);
                 Idempotency::New
             }
             Some(used) if used.payload != payload => Idempotency::Other,
-            Some(used) => Idempotency::Same { id: used.id, settled: is_settled(runs, used.run, used.ticket) },
+            Some(Used { id, stamp, run, ticket, .. }) => {
+                Idempotency::Same { id, stamp, settled: is_settled(runs, run, ticket) }
+            }
         }
     }
 

@@ -30,7 +30,12 @@ pub(super) struct Certainty {
 /// What one answer is to the claim.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum News {
-    Known { late: bool, doubtful: bool },
+    Known {
+        late: bool,
+        doubtful: bool,
+    },
+    /// Another one than what stands, and older.
+    Older,
     Changed,
     Late,
 }
@@ -41,7 +46,7 @@ impl News {
     }
 
     const fn is_doubtful(self) -> bool {
-        matches!(self, Self::Known { doubtful: true, .. })
+        matches!(self, Self::Known { doubtful: true, .. } | Self::Older)
     }
 }
 
@@ -49,7 +54,9 @@ impl News {
 pub(super) fn judge(claim: &Claim, ask: &Ask<'_>, certainty: Certainty, ticket: &Ticket) -> Judged {
     let Certainty { on_disk, newest } = certainty;
     let settled = on_disk && newest && claim.revisions >= ask.times_spooled();
-    let stamp = ask.stamp.max(Timestamp::from_micros(claim.last.as_micros().saturating_add(1)));
+    let is_older = ask.is_older_than(claim.last);
+    let next_stamp = Timestamp::from_micros(claim.last.as_micros().saturating_add(1));
+    let stamp = if is_older { ask.stamp } else { ask.stamp.max(next_stamp) };
     let news: Vec<_> = ask.answers.iter().map(|answer| claim.news(answer, ask, stamp)).collect();
     let verdict = match news.iter().any(|news| matches!(news, News::Changed | News::Late)) {
         // Also where the late part of it was held before: of what adds something, that part still is not counted.
@@ -64,14 +71,21 @@ pub(super) fn judge(claim: &Claim, ask: &Ask<'_>, certainty: Certainty, ticket: 
         next.content.doubt();
     }
     for (answer, news) in ask.answers.iter().zip(&news) {
-        next.learn(*answer, news.is_late(), stamp);
+        if *news == News::Changed || !is_older {
+            next.learn(*answer, news.is_late(), stamp);
+        }
+        if ask.yields_to_newer_by.is_some() {
+            next.content.doubt_one(*answer);
+        }
     }
-    next.content.close(ask.answers);
+    if !is_older {
+        next.content.close(ask.answers);
+    }
     next.run = ticket.run();
     next.ticket = ticket.number();
     next.written_secs = secs(ask.now);
     if claim.is_open(ask.answers, stamp, ask.edit_window) {
-        next.last = stamp;
+        next.last = claim.last.max(stamp);
     }
     next.revisions = claim.revisions.saturating_add(1);
     Judged { verdict, stamp, write: Some(next) }
@@ -103,6 +117,9 @@ impl Claim {
             Content::Whole { digest, .. } if *digest == whole(ask.answers) => {
                 News::Known { late: false, doubtful: false }
             }
+            Content::Whole { tags, .. } if tags.contains(&answer.tag) && ask.is_older_than(self.last) => {
+                News::Older
+            }
             Content::Whole { .. } if self.is_closed(answer, stamp, ask.edit_window) => News::Late,
             Content::Whole { .. } => News::Changed,
             Content::Each(_) => self.news_of_each(answer, ask, stamp),
@@ -113,6 +130,9 @@ impl Claim {
         let Some(stands) = self.known(answer, false) else { return News::Changed };
         if stands.digest == answer.digest {
             return News::Known { late: false, doubtful: stands.doubtful };
+        }
+        if ask.is_older_than(self.last) {
+            return News::Older;
         }
         if !self.is_closed(answer, stamp, ask.edit_window) {
             return News::Changed;
@@ -180,6 +200,17 @@ impl Content {
     fn doubt(&mut self) {
         if let Self::Each(answers) = self {
             answers.iter_mut().for_each(|known| known.doubtful = true);
+        }
+    }
+
+    /// What yields to newer answers says nothing of what is newest: one that this claim does not know of (it was lost
+    /// in a failover) wins over it. Nor does the claim know the stamp of each answer, only the newest of all.
+    fn doubt_one(&mut self, answer: ClaimedAnswer) {
+        if let Self::Each(answers) = self {
+            answers
+                .iter_mut()
+                .filter(|known| known.tag == answer.tag)
+                .for_each(|known| known.doubtful = true);
         }
     }
 

@@ -37,7 +37,13 @@ use self::{
     embedded::Embedded,
     redis::{Link, RedisClaims, Servers},
 };
-use crate::{clock::Clock, config::settings, outcome::ResponseId, survey::Confidence, tls::ClientTls};
+use crate::{
+    clock::{Clock, Timestamp},
+    config::settings,
+    outcome::ResponseId,
+    survey::Confidence,
+    tls::ClientTls,
+};
 
 /// The claims of this gateway, and its tickets.
 #[derive(Debug)]
@@ -127,19 +133,21 @@ impl Claims {
         }
     }
 
-    /// Notes an idempotency key with a digest of its payload, for 24 hours. Waits for Redis until `deadline` at the
-    /// most.
+    /// Notes an idempotency key with a digest of its payload, and whose answer it was and when, for 24 hours. Waits for
+    /// Redis until `deadline` at the most.
     pub async fn idempotent(
         &self,
         scope_and_key: &[u8; 16],
         payload: [u8; 8],
-        id: ResponseId,
+        answer: (ResponseId, Timestamp),
         ticket: &Ticket,
         deadline: Instant,
     ) -> Idempotency {
         match &self.place {
-            Place::Embedded(embedded) => embedded.idempotent(scope_and_key, payload, id, ticket, &self.runs),
-            Place::Redis(redis) => redis.idempotent(scope_and_key, payload, id, ticket, deadline).await,
+            Place::Embedded(embedded) => {
+                embedded.idempotent(scope_and_key, payload, answer, ticket, &self.runs)
+            }
+            Place::Redis(redis) => redis.idempotent(scope_and_key, payload, answer, ticket, deadline).await,
         }
     }
 

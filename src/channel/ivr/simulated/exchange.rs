@@ -1,9 +1,9 @@
 //! The gateway behind the doors, with a memory in place of intake and storage: what was said under a key is known under
-//! it, and otherwise the newest wins.
+//! it, and otherwise the newest wins. A gateway that cannot know whether it is on disk writes it again as what it was.
 
 use std::{
     cell::{Cell, RefCell},
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, HashMap},
     sync::Arc,
 };
 
@@ -28,15 +28,20 @@ pub(super) struct Exchange {
     pub(super) clock: Clock,
     /// So many answers find no room.
     pub(super) full: Cell<usize>,
+    /// What came before is not known to be on disk.
+    pub(super) unsure: Cell<bool>,
     stored: RefCell<Stored>,
 }
 
 /// What is stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Stored {
-    keys: HashSet<String>,
+    /// By key, what was written under it, and as the how many-th.
+    keys: HashMap<String, usize>,
     /// What the response says.
     pub(super) record: BTreeMap<String, String>,
+    /// The newest of each question.
+    newest: BTreeMap<String, usize>,
     /// How often something was written to it.
     pub(super) writes: usize,
 }
@@ -51,6 +56,7 @@ impl Exchange {
             ledger: Ledger::default(),
             clock: Clock::manual(Timestamp::from_secs(1_700_000_000)),
             full: Cell::new(0),
+            unsure: Cell::new(false),
             stored: RefCell::default(),
         }
     }
@@ -97,15 +103,28 @@ impl Exchange {
             return Err(Refusal::new(Reason::SpoolFull, "no room"));
         }
         let mut stored = self.stored.borrow_mut();
-        let fresh = stored.keys.insert(submission.key.as_ref().unwrap().text.clone());
-        if fresh {
-            stored.writes += 1;
-            let said = submission.answers.into_iter().map(|(question, given)| (question, said(given)));
-            stored.record.extend(said);
+        let key = submission.key.as_ref().unwrap().text.clone();
+        let stamp = stored.keys.get(&key).copied();
+        let outcome = if stamp.is_none() { Outcome::Accepted } else { Outcome::Duplicate };
+        if stamp.is_none() || self.unsure.get() {
+            let stamp = stamp.unwrap_or(stored.keys.len());
+            stored.keys.insert(key, stamp);
+            stored.writes += usize::from(outcome == Outcome::Accepted);
+            for (question, given) in submission.answers {
+                stored.write(question, said(given), stamp);
+            }
         }
-        let outcome = if fresh { Outcome::Accepted } else { Outcome::Duplicate };
         let (id, identity) = (ResponseId::from_hash([1; 16]), Identity::Signed);
         Ok(Receipt { id, outcome, reason: None, identity, answers: Vec::new(), quota: None })
+    }
+}
+
+impl Stored {
+    fn write(&mut self, question: String, value: String, stamp: usize) {
+        if self.newest.get(&question).is_none_or(|newest| *newest <= stamp) {
+            self.newest.insert(question.clone(), stamp);
+            self.record.insert(question, value);
+        }
     }
 }
 

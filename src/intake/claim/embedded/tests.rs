@@ -42,6 +42,7 @@ async fn claim(claims: &Claims, clock: &Clock, score: i32) -> Claimed {
         confidence,
         spooled_again: 32,
         is_evidence: false,
+        yields_to_newer_by: None,
     };
     let ticket = claims.ticket();
     let claimed = claims.claim(&ask, &ticket, Instant::now()).await;
@@ -86,6 +87,7 @@ async fn answer(
         confidence,
         spooled_again: 0,
         is_evidence: false,
+        yields_to_newer_by: None,
     };
     let ticket = claims.ticket();
     let claimed = claims.claim(&ask, &ticket, Instant::now()).await;
@@ -143,6 +145,7 @@ async fn a_claim_whose_record_was_lost_never_drops_a_double() {
         confidence: Confidence::Confirmed,
         spooled_again: 0,
         is_evidence: false,
+        yields_to_newer_by: None,
     };
     {
         let lost = claims.ticket();
@@ -213,12 +216,14 @@ async fn an_idempotency_key_is_known_for_24_hours() {
     let claims = Arc::new(claims(10_000, &clock));
     let ask = async |payload: [u8; 8], answered: u32| {
         let ticket = claims.ticket();
-        let found = claims.idempotent(&[5; 16], payload, id(answered), &ticket, Instant::now()).await;
+        let answer = (id(answered), Timestamp::from_secs(answered.into()));
+        let found = claims.idempotent(&[5; 16], payload, answer, &ticket, Instant::now()).await;
         ticket.settle();
         found
     };
     assert_eq!(ask([1; 8], 1).await, Idempotency::New);
-    assert_eq!(ask([1; 8], 2).await, Idempotency::Same { id: id(1), settled: true });
+    let stamp = Timestamp::from_secs(1);
+    assert_eq!(ask([1; 8], 2).await, Idempotency::Same { id: id(1), stamp, settled: true });
     assert_eq!(ask([2; 8], 2).await, Idempotency::Other);
     clock.advance(IDEMPOTENCY_KEPT);
     assert_eq!(ask([2; 8], 2).await, Idempotency::New);

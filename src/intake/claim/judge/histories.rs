@@ -30,6 +30,12 @@ enum Step {
         fate: Fate,
         numbers_known: bool,
     },
+    /// What was acknowledged before comes again, by its idempotency key: by its first stamp.
+    Again {
+        gateway: usize,
+        which: usize,
+        numbers_known: bool,
+    },
     /// The replica catches up.
     Replicate,
     /// The replica takes over with what it has.
@@ -44,7 +50,9 @@ fn step() -> impl Strategy<Value = Step> {
     let answer = (0..2_usize, [score(), score()], fate, any::<bool>()).prop_map(
         |(gateway, scores, fate, numbers_known)| Step::Answer { gateway, scores, fate, numbers_known },
     );
-    prop_oneof![8 => answer, 2 => Just(Step::Replicate), 1 => Just(Step::Failover)]
+    let again = (0..2_usize, 0..24_usize, any::<bool>())
+        .prop_map(|(gateway, which, numbers_known)| Step::Again { gateway, which, numbers_known });
+    prop_oneof![8 => answer, 2 => again, 2 => Just(Step::Replicate), 1 => Just(Step::Failover)]
 }
 
 struct World {
@@ -56,6 +64,8 @@ struct World {
     connected: Timestamp,
     /// By question, the newest stamp and its score: what the store makes of the records.
     stored: BTreeMap<&'static str, (Timestamp, i32)>,
+    /// By its own stamp, what was acknowledged.
+    acknowledged: Vec<(Timestamp, [Option<i32>; 2])>,
 }
 
 impl World {
@@ -71,6 +81,7 @@ impl World {
             replica: None,
             connected: now.before(Duration::from_secs(60)),
             stored,
+            acknowledged: Vec::new(),
         }
     }
 
@@ -80,6 +91,7 @@ impl World {
             Step::Answer { gateway, scores, fate, numbers_known } => {
                 self.answer(*gateway, scores, *fate, *numbers_known);
             }
+            Step::Again { gateway, which, numbers_known } => self.again(*gateway, *which, *numbers_known),
             Step::Replicate => self.replica.clone_from(&self.claim),
             Step::Failover => {
                 self.claim.clone_from(&self.replica);
@@ -88,34 +100,41 @@ impl World {
         }
     }
 
-    fn answer(&mut self, gateway: usize, scores: &[Option<i32>; 2], fate: Fate, numbers_known: bool) {
-        let given: Vec<_> = QUESTIONS
-            .iter()
-            .zip(scores)
-            .filter_map(|(question, score)| Some((*question, (*score)?)))
-            .collect();
-        let answers: Vec<_> = given
-            .iter()
-            .map(|(question, score)| ClaimedAnswer::new(question, &Value::Score(*score)))
-            .collect();
-        let ask = Ask {
-            id: ResponseId::from_hash([7; 16]),
-            now: self.now,
-            stamp: self.now,
-            edit_window: Duration::from_hours(24 * 365),
-            answers: &answers,
-            confidence: Confidence::Confirmed,
-            spooled_again: 0,
-            is_evidence: false,
+    /// A retry says nothing that is new, wherever it comes, whatever was lost.
+    fn again(&mut self, gateway: usize, which: usize, numbers_known: bool) {
+        let Some(index) = which.checked_rem(self.acknowledged.len()) else { return };
+        let (stamp, scores) = self.acknowledged[index];
+        let before = self.stored.clone();
+        let answers = claimed(&given(&scores));
+        let ticket = self.gateways[gateway].ticket();
+        let ask = Ask { yields_to_newer_by: Some(Duration::ZERO), ..ask(self.now, stamp, &answers) };
+        let (verdict, stamp) = self.claim(&ask, &ticket, numbers_known);
+        if verdict != (Verdict::Same { settled: true }) {
+            self.store(&given(&scores), stamp);
+        }
+        ticket.settle();
+        let scores = |stored: &BTreeMap<_, (Timestamp, i32)>| {
+            stored.iter().map(|(question, (_, score))| (*question, *score)).collect::<Vec<_>>()
         };
+        assert_eq!(scores(&self.stored), scores(&before), "a retry is no change");
+    }
+
+    fn store(&mut self, given: &[(&'static str, i32)], stamp: Timestamp) {
+        for (question, score) in given {
+            let newest = self.stored.entry(question).or_insert((stamp, *score));
+            *newest = (*newest).max((stamp, *score));
+        }
+    }
+
+    fn answer(&mut self, gateway: usize, scores: &[Option<i32>; 2], fate: Fate, numbers_known: bool) {
+        let given = given(scores);
+        let answers = claimed(&given);
+        let ask = ask(self.now, self.now, &answers);
         let ticket = self.gateways[gateway].ticket();
         let (verdict, stamp) = self.claim(&ask, &ticket, numbers_known);
         let dropped = verdict == Verdict::Same { settled: true };
         if !dropped && !matches!(fate, Fate::LostBeforeDisk) {
-            for (question, score) in &given {
-                let newest = self.stored.entry(question).or_insert((stamp, *score));
-                *newest = (*newest).max((stamp, *score));
-            }
+            self.store(&given, stamp);
         }
         if !matches!(fate, Fate::Answered) {
             drop(ticket);
@@ -123,6 +142,7 @@ impl World {
             return;
         }
         ticket.settle();
+        self.acknowledged.push((ask.stamp, *scores));
         for (question, score) in given {
             assert_eq!(
                 self.stored.get(question).map(|(_, score)| *score),
@@ -151,6 +171,28 @@ impl World {
     fn is_on_disk(&self, run: RunId, ticket: u64) -> bool {
         let below = self.gateways.iter().chain(&self.dead).find_map(|runs| runs.settled_below(run));
         below.is_some_and(|below| ticket < below)
+    }
+}
+
+fn given(scores: &[Option<i32>; 2]) -> Vec<(&'static str, i32)> {
+    QUESTIONS.iter().zip(scores).filter_map(|(question, score)| Some((*question, (*score)?))).collect()
+}
+
+fn claimed(given: &[(&'static str, i32)]) -> Vec<ClaimedAnswer> {
+    given.iter().map(|(question, score)| ClaimedAnswer::new(question, &Value::Score(*score))).collect()
+}
+
+fn ask(now: Timestamp, stamp: Timestamp, answers: &[ClaimedAnswer]) -> Ask<'_> {
+    Ask {
+        id: ResponseId::from_hash([7; 16]),
+        now,
+        stamp,
+        edit_window: Duration::from_hours(24 * 365),
+        answers,
+        confidence: Confidence::Confirmed,
+        spooled_again: 0,
+        is_evidence: false,
+        yields_to_newer_by: None,
     }
 }
 

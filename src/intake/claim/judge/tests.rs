@@ -20,12 +20,14 @@ struct Response {
     newest: bool,
     now: Timestamp,
     spooled_again: u8,
+    /// What comes was given so long before, and is no newer than that.
+    waited: Option<Duration>,
 }
 
 impl Response {
     fn new() -> Self {
         let now = Timestamp::from_secs(1_795_000_000);
-        Self { runs: Runs::default(), claim: None, newest: true, now, spooled_again: 0 }
+        Self { runs: Runs::default(), claim: None, newest: true, now, spooled_again: 0, waited: None }
     }
 
     fn submit(&mut self, settled: bool, answers: &[(&str, i32)]) -> (Verdict, Timestamp) {
@@ -37,12 +39,13 @@ impl Response {
         let ask = Ask {
             id,
             now: self.now,
-            stamp: self.now,
+            stamp: self.now.before(self.waited.unwrap_or_default()),
             edit_window: WINDOW,
             answers: &answers,
             confidence: Confidence::Confirmed,
             spooled_again: self.spooled_again,
             is_evidence: false,
+            yields_to_newer_by: self.waited.map(|_| Duration::ZERO),
         };
         let ticket = self.runs.ticket();
         let Some(claim) = &self.claim else {
@@ -52,7 +55,9 @@ impl Response {
         };
         let judged = judge(claim, &ask, Certainty { on_disk: settled, newest: self.newest }, &ticket);
         if let Some(next) = &judged.write {
-            assert!(judged.stamp > claim.last, "a record's stamp is later than the one its claim carried");
+            let is_newest = judged.stamp > claim.last;
+            assert!(is_newest || self.waited.is_some(), "later than the one its claim carried");
+            assert!(next.last >= claim.last, "what came before what stands moves nothing back");
             let packed = next.pack(&answers);
             assert!(packed.len() <= MAX_BYTES);
             self.claim = Claim::unpack(&packed);
@@ -239,4 +244,51 @@ fn a_form_too_large_for_its_claim_is_known_by_its_last_submission() {
     response.now = response.now.after(WINDOW * 2);
     assert_eq!(response.says(true, &changed), LATE);
     assert_eq!(response.says(true, &[("one more", 1)]), REVISED);
+}
+
+/// "9", "3", and the first 9 again or late: the 3 stands, and its double is known for certain no more.
+#[test]
+fn what_was_given_before_what_stands_changes_nothing_and_keeps_its_stamp() {
+    let mut response = Response::new();
+    response.says(true, &[("q", 9)]);
+    response.now = response.now.after(Duration::from_secs(10));
+    let (_, newest) = response.submit(true, &[("q", 3)]);
+    response.now = response.now.after(Duration::from_secs(10));
+    response.waited = Some(Duration::from_secs(15));
+    let (verdict, stamp) = response.submit(true, &[("q", 9)]);
+    assert_eq!((verdict, stamp), (AGAIN, newest.before(Duration::from_secs(5))));
+    response.waited = None;
+    assert_eq!(response.says(true, &[("q", 3)]), AGAIN, "of two questions' stamps one is known");
+    assert_eq!(response.says(true, &[("q", 3)]), SAME);
+    assert_eq!(response.says(true, &[("q", 9)]), REVISED);
+}
+
+#[test]
+fn what_waited_adds_what_was_not_answered_and_what_is_newer_than_all_is_a_change() {
+    let mut response = Response::new();
+    response.says(true, &[("q", 9)]);
+    response.now = response.now.after(Duration::from_secs(10));
+    response.waited = Some(Duration::from_secs(15));
+    let (verdict, stamp) = response.submit(true, &[("r", 1)]);
+    assert_eq!((verdict, stamp), (REVISED, response.now.before(Duration::from_secs(15))));
+    assert_eq!(response.submit(true, &[("q", 3), ("s", 2)]).0, REVISED, "it adds, and changes nothing");
+    response.waited = None;
+    assert_eq!(response.says(false, &[("s", 2)]), AGAIN);
+    response.waited = Some(Duration::ZERO);
+    response.now = response.now.after(Duration::from_secs(10));
+    assert_eq!(response.says(true, &[("q", 4)]), REVISED);
+}
+
+#[test]
+fn of_a_form_too_large_for_its_claim_what_is_older_changes_nothing_either() {
+    let questions: Vec<_> = (0..12).map(|index| format!("question-{index}")).collect();
+    let form = |score| questions.iter().map(|question| (question.as_str(), score)).collect::<Vec<_>>();
+    let mut response = Response::new();
+    response.says(true, &form(9));
+    response.now = response.now.after(Duration::from_secs(10));
+    response.says(true, &form(3));
+    response.waited = Some(Duration::from_secs(5));
+    assert_eq!(response.says(true, &form(9)[..4]), AGAIN);
+    response.waited = None;
+    assert_eq!(response.says(true, &form(3)), SAME, "the last submission is still known");
 }

@@ -148,11 +148,11 @@ impl RedisClaims {
         &self,
         key: &[u8; 16],
         payload: [u8; 8],
-        id: ResponseId,
+        answer: (ResponseId, Timestamp),
         ticket: &Ticket,
         deadline: Instant,
     ) -> Idempotency {
-        self.shared.idempotent(key, payload, id, ticket, deadline).await.unwrap_or(Idempotency::Unknown)
+        self.shared.idempotent(key, payload, answer, ticket, deadline).await.unwrap_or(Idempotency::Unknown)
     }
 
     /// The claim of a response, in the bucket of now or in the one before.

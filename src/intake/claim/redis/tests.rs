@@ -93,6 +93,7 @@ impl Gateway {
             confidence: Confidence::Confirmed,
             spooled_again: 0,
             is_evidence: false,
+            yields_to_newer_by: None,
         };
         let ticket = self.claims.ticket();
         (self.claims.claim(&ask, &ticket, Instant::now() + self.claims.patience()).await, ticket)

@@ -33,16 +33,17 @@ async fn a_run_whose_number_is_evicted_has_its_doubles_spooled_once_more_each() 
 async fn an_idempotency_key_that_is_evicted_is_new_and_its_answer_a_double_all_the_same() {
     let server = Server::start();
     let gateway = Gateway::start(vec![server.url()], &clock()).await;
+    let answer = (id(1), Timestamp::from_secs(1));
     let used = async || {
         let ticket = gateway.claims.ticket();
         let found =
-            gateway.claims.idempotent(&[5; 16], [1; 8], id(1), &ticket, Instant::now() + TIMEOUT).await;
+            gateway.claims.idempotent(&[5; 16], [1; 8], answer, &ticket, Instant::now() + TIMEOUT).await;
         ticket.settle();
         found
     };
     assert_eq!(used().await, Idempotency::New);
     assert_eq!(gateway.says(id(1), &[("q", 9)]).await, Verdict::Fresh);
-    assert_eq!(used().await, Idempotency::Same { id: id(1), settled: true });
+    assert_eq!(used().await, Idempotency::Same { id: id(1), stamp: answer.1, settled: true });
     evict(&server, "vg:i:*");
     assert_eq!(used().await, Idempotency::New);
     assert!(matches!(gateway.says(id(1), &[("q", 9)]).await, Verdict::Same { .. }));
