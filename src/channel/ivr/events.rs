@@ -2,8 +2,8 @@
 //! the receipt and the next question back.
 //!
 //! The exchange has already gathered the keys, so `digits` is final: `1` is 1. An event without digits is no answer; it
-//! asks what to ask: the question that it names, again, or the survey's first one. Texts are never asked, because keys
-//! cannot give them. What comes next is told from this event alone: a question that depends on the score of an earlier
+//! asks what to ask: the question that it names, again, or the survey's first one. Keys cannot give texts, so they are asked
+//! of exchanges alone that say that they can write down what is said (`texts`), and answered by `text`. What comes next is told from this event alone: a question that depends on the score of an earlier
 //! one than the event's is left out.
 
 mod reader;
@@ -25,7 +25,7 @@ use crate::{
     channel::json::{receipt_status, receipt_value},
     intake::{Given, Submission, SubmissionKey},
     outcome::{Problem, Reason, Receipt, Refusal},
-    survey::{Question, Survey, negotiate},
+    survey::{Kind, Question, Survey, negotiate},
 };
 
 /// What became of an event.
@@ -46,6 +46,8 @@ pub(crate) struct Next {
     pub text: String,
     /// Where they are recorded in that language, if they are.
     pub audio: Option<String>,
+    /// It is answered by a text.
+    pub is_text: bool,
 }
 
 /// Takes an event. The caller of this has checked that the key may submit.
@@ -72,13 +74,13 @@ where
         if !event.draft.problems.is_empty() {
             return Err(book(&desk, Some(brand), Refusal::invalid(event.draft.problems)));
         }
-        let asked = question.filter(|question| keypad::can_answer(question));
-        let next = asked.or_else(|| next_question(survey, 0, &[], false)).filter(|_| !event.completed);
+        let asked = question.filter(|question| event.texts || keypad::can_answer(question));
+        let next = asked.or_else(|| next_question(survey, 0, &[], event.texts)).filter(|_| !event.completed);
         return Ok(Taken { receipt: None, next: next.map(|next| event.words(next, survey, brand)) });
     };
     let next = match event.completed {
         true => None,
-        false => following(survey, question, score).map(|next| event.words(next, survey, brand)),
+        false => following(survey, question, score, event.texts).map(|next| event.words(next, survey, brand)),
     };
     let submitted = submit(event.submission(question, given)).await;
     let receipt = submitted.map_err(in_our_words)?;
@@ -129,8 +131,8 @@ fn find<'d>(
 /// The question that the event names.
 fn named<'s>(survey: &'s Survey, event: &mut Event) -> Option<&'s Question> {
     let Some(id) = &event.question else {
-        if event.digits.is_some() {
-            event.problem("/question", Reason::Missing, "digits answer a question: name it");
+        if event.digits.is_some() || event.text.is_some() {
+            event.problem("/question", Reason::Missing, "digits or a text answer a question: name it");
         }
         return None;
     };
@@ -141,8 +143,18 @@ fn named<'s>(survey: &'s Survey, event: &mut Event) -> Option<&'s Question> {
     question
 }
 
-/// The value that the digits stand for, and the score when it is one.
+/// The value that the digits stand for, and the score when it is one; or the text.
 fn given(question: &Question, event: &mut Event) -> Option<(Given, Option<i32>)> {
+    if let Some(text) = event.text.take() {
+        if question.kind == Kind::Text && event.digits.is_none() {
+            return Some((Given::Text(text), None));
+        }
+        let detail = match question.kind {
+            Kind::Text => "digits are no part of a text; leave them out",
+            _ => "this question takes digits",
+        };
+        event.problem("/text", Reason::WrongType, detail);
+    }
     let digits = event.digits.clone()?;
     match keypad::read(question, &digits) {
         Pressed::Score(score) => Some((Given::Whole(score.into()), Some(score))),
@@ -161,7 +173,7 @@ fn given(question: &Question, event: &mut Event) -> Option<(Given, Option<i32>)>
 /// Why digits do not answer a question.
 fn misfit(question: &Question, digits: &str) -> Problem {
     if !keypad::can_answer(question) {
-        let detail = "this question takes a text, which digits cannot give";
+        let detail = "this question takes a text, which digits cannot give: send it as `text`";
         return Problem::new("/question", Reason::WrongType, detail);
     }
     if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -181,10 +193,15 @@ fn misfit(question: &Question, digits: &str) -> Problem {
 }
 
 /// The question after one that was answered.
-fn following<'s>(survey: &'s Survey, question: &Question, score: Option<i32>) -> Option<&'s Question> {
+fn following<'s>(
+    survey: &'s Survey,
+    question: &Question,
+    score: Option<i32>,
+    texts: bool,
+) -> Option<&'s Question> {
     let index = survey.questions.iter().position(|each| each.id == question.id)?;
     let scores: Vec<_> = score.map(|score| (question.id.clone(), score)).into_iter().collect();
-    next_question(survey, index + 1, &scores, false)
+    next_question(survey, index + 1, &scores, texts)
 }
 
 impl Event {
@@ -194,7 +211,7 @@ impl Event {
         let text = spoken(question, survey, brand, self.draft.subject.as_ref(), language);
         let spoken_by = self.draft.locale.as_ref().filter(|locale| locale.primary() == language.primary());
         let audio = recording(question, brand, spoken_by.unwrap_or(language));
-        Next { question: question.id.clone(), text, audio }
+        Next { question: question.id.clone(), text, audio, is_text: question.kind == Kind::Text }
     }
 
     /// The answer, under a key of its own: call and question. Pressed again, it is a change of mind.
@@ -214,10 +231,14 @@ impl Event {
 
 impl Next {
     fn to_json(&self) -> Json {
-        match &self.audio {
-            Some(audio) => json!({"question": self.question, "text": self.text, "audio": audio}),
-            None => json!({"question": self.question, "text": self.text}),
+        let mut next = json!({"question": self.question, "text": self.text});
+        if let Some(audio) = &self.audio {
+            next["audio"] = json!(audio);
         }
+        if self.is_text {
+            next["kind"] = json!(Kind::Text.word());
+        }
+        next
     }
 }
 

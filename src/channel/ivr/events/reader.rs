@@ -19,6 +19,10 @@ pub(super) struct Event {
     pub(super) question: Option<String>,
     /// Never empty.
     pub(super) digits: Option<String>,
+    /// Never empty.
+    pub(super) text: Option<String>,
+    /// The exchange can write down what is said.
+    pub(super) texts: bool,
     pub(super) completed: bool,
 }
 
@@ -34,6 +38,8 @@ impl Event {
         let call_id = fields.required_reference("call_id");
         let question = fields.text("question").map(std::borrow::Cow::into_owned);
         let digits = digits(&mut fields);
+        let text = fields.text("text").map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+        let texts = fields.flag("texts");
         json::references(&mut fields, &mut draft, identity_key);
         // Withheld numbers, and what stands for them, name nobody; that is no error.
         let caller = fields.text("from").and_then(|number| Contact::phone(&number));
@@ -46,7 +52,7 @@ impl Event {
         draft.attributes = fields.texts("attributes");
         let completed = fields.flag("completed");
         draft.problems = fields.problems;
-        Ok(Self { draft, call_id, question, digits, completed })
+        Ok(Self { draft, call_id, question, digits, text, texts, completed })
     }
 }
 

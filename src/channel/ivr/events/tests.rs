@@ -123,7 +123,9 @@ async fn without_references_the_call_and_the_callers_number_stand_for_them() {
 #[tokio::test]
 async fn the_next_question_follows_the_answer_in_the_events_language() {
     let next = async |fields: Json| post(&event(fields)).await.0.unwrap().next;
-    let mood = |text: &str| Some(Next { question: "mood".to_owned(), text: text.to_owned(), audio: None });
+    let mood = |text: &str| {
+        Some(Next { question: "mood".to_owned(), text: text.to_owned(), audio: None, is_text: false })
+    };
     let answer = |digits: &str| json!({"question": "recommend", "digits": digits, "locale": "de-CH"});
     assert_eq!(next(answer("6")).await, mood("Wie ist mood bei Tom & Co?"));
     assert_eq!(next(answer("7")).await, None);
@@ -241,11 +243,54 @@ async fn what_is_not_there_not_ours_or_no_json_is_refused_as_such() {
 #[test]
 fn a_recorded_question_is_named_beside_its_words() {
     let next = |audio: Option<&str>| {
-        let next =
-            Next { question: "mood".to_owned(), text: "How?".to_owned(), audio: audio.map(str::to_owned) };
+        let next = Next {
+            question: "mood".to_owned(),
+            text: "How?".to_owned(),
+            audio: audio.map(str::to_owned),
+            is_text: false,
+        };
         Taken { receipt: None, next: Some(next) }.to_json().to_string()
     };
     assert_eq!(next(None), r#"{"next":{"question":"mood","text":"How?"}}"#);
     let recorded = r#"{"next":{"audio":"https://a.example/mood.wav","question":"mood","text":"How?"}}"#;
     assert_eq!(next(Some("https://a.example/mood.wav")), recorded);
+}
+
+#[tokio::test]
+async fn a_text_is_asked_of_an_exchange_that_can_write_down_what_is_said_and_of_no_other() {
+    let answer = |more: Json| {
+        let mut fields = json!({"question": "recommend", "digits": "7"});
+        fields.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        event(fields)
+    };
+    let next = async |more: Json| post(&answer(more)).await.0.unwrap().to_json()["next"].clone();
+    assert_eq!(next(json!({})).await, Json::Null, "keys cannot give it");
+    let asked = json!({"question": "reason", "text": "What about reason at Tom & Co?", "kind": "text"});
+    assert_eq!(next(json!({"texts": true})).await, asked);
+    let said = event(json!({"question": "reason", "text": "  It took too long. ", "texts": true}));
+    let (taken, submission, _) = post(&said).await;
+    let submission = submission.unwrap();
+    assert_eq!(submission.answers, [("reason".to_owned(), Given::Text("It took too long.".to_owned()))]);
+    assert_eq!(submission.key.unwrap().text, "pbx-1:reason");
+    assert!(taken.is_ok());
+    // Silence: what to ask again.
+    let again = post(&event(json!({"question": "reason", "text": " ", "texts": true}))).await;
+    assert_eq!((again.0.unwrap().to_json()["next"].clone(), again.1.is_none()), (asked, true));
+}
+
+#[tokio::test]
+async fn a_text_and_digits_answer_the_questions_that_take_them() {
+    for (fields, problems) in [
+        (json!({"question": "recommend", "text": "nine"}), vec![("/text", "wrong_type")]),
+        (
+            json!({"question": "reason", "text": "slow", "digits": "1"}),
+            vec![("/text", "wrong_type"), ("/question", "wrong_type")],
+        ),
+        (json!({"text": "slow"}), vec![("/question", "missing")]),
+        (json!({"question": "reason", "text": 7}), vec![("/text", "wrong_type")]),
+        (json!({"question": "reason", "text": "slow", "texts": "yes"}), vec![("/texts", "wrong_type")]),
+    ] {
+        let (taken, ..) = post(&event(fields.clone())).await;
+        assert_eq!(pointers(&taken), problems, "{fields}");
+    }
 }

@@ -11,11 +11,11 @@ use futures_util::FutureExt as _;
 use http::{HeaderMap, Uri};
 use http_body_util::BodyExt as _;
 
-use super::super::{Desk, fixtures, telnyx, twilio};
+use super::super::{Desk, events, fixtures, telnyx, twilio};
 use crate::{
     catalog::{Catalog, IdentityKey},
     clock::{Clock, Timestamp},
-    intake::{Given, OptingOut, Submission},
+    intake::{Given, OptingOut, Proof, Submission},
     outcome::{Ledger, Outcome, Reason, Receipt, Refusal, ResponseId},
     survey::{Identity, Survey},
 };
@@ -97,6 +97,16 @@ impl Exchange {
         (head.status.as_u16(), String::from_utf8(bytes.to_vec()).unwrap())
     }
 
+    /// The reply to an event of an exchange of its own.
+    pub(super) fn event(&self, event: &serde_json::Value) -> Result<serde_json::Value, Refusal> {
+        let desk =
+            Desk { catalog: &self.catalog, identity_key: &self.key, ledger: &self.ledger, form_fields: 100 };
+        let submit = async |submission| self.submit(submission);
+        let body = event.to_string();
+        let taken = events::take(desk, &fixtures::api_key(), body.as_bytes(), submit).now_or_never();
+        taken.unwrap().map(|taken| taken.to_json())
+    }
+
     fn submit(&self, submission: Submission) -> Result<Receipt, Refusal> {
         if self.full.get() > 0 {
             self.full.set(self.full.get() - 1);
@@ -104,6 +114,11 @@ impl Exchange {
         }
         let mut stored = self.stored.borrow_mut();
         let key = submission.key.as_ref().unwrap().text.clone();
+        // An event names no turn: pressed again, it is a change of mind.
+        let key = match submission.proof {
+            Proof::Key(_) => format!("{key}:{:?}", submission.answers),
+            _ => key,
+        };
         let stamp = stored.keys.get(&key).copied();
         let outcome = if stamp.is_none() { Outcome::Accepted } else { Outcome::Duplicate };
         if stamp.is_none() || self.unsure.get() {
@@ -131,7 +146,7 @@ impl Stored {
 fn said(given: Given) -> String {
     match given {
         Given::Whole(score) => score.to_string(),
-        Given::Choice(value) => value,
+        Given::Choice(value) | Given::Text(value) => value,
         other => panic!("{other:?}"),
     }
 }

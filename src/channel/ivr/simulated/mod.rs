@@ -4,5 +4,6 @@
 mod document;
 mod exchange;
 mod model;
+mod own;
 mod paths;
 mod platform;

@@ -17,7 +17,7 @@ fn most_turns(survey: &Survey) -> usize {
     1 + 4 * survey.questions.len()
 }
 
-fn of_kind(id: &str, kind: Kind) -> Question {
+pub(super) fn of_kind(id: &str, kind: Kind) -> Question {
     let mut question = fixtures::question(id, kind);
     if kind == Kind::Choice {
         let text = question.text.clone();
