@@ -163,6 +163,11 @@ fn verb(provider: Provider, node: Node<'_, '_>) -> Verb {
             assert!((1..=180).contains(&number(node, "length")));
             Verb::Heard
         }
+        "Say" if provider == Provider::Telnyx => {
+            // `man`, the default, and `woman` speak English whatever the language.
+            assert!(!matches!(node.attribute("voice"), None | Some("man" | "woman")), "{node:?}");
+            heard(node)
+        }
         _ => heard(node),
     }
 }

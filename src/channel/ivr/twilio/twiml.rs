@@ -149,7 +149,8 @@ impl Printer<'_> {
         lines.iter().try_for_each(|line| match line {
             Line::Words { language, voice, text } => {
                 let mut attributes = vec![("language", self.dialect.says(language).to_owned())];
-                attributes.extend(voice.iter().map(|voice| ("voice", voice.clone())));
+                let voice = voice.as_deref().or(self.dialect.voice);
+                attributes.extend(voice.map(|voice| ("voice", voice.to_owned())));
                 content(element(xml, "Say", &attributes), &printable(text))
             }
             Line::Recording(address) => content(xml.create_element("Play"), address),

@@ -10,6 +10,8 @@ use crate::survey::Language;
 /// An XML dialect.
 #[derive(Debug)]
 pub(crate) struct Dialect {
+    /// The voice that speaks where nobody chose one; none where `<Say>` chooses by its language.
+    pub voice: Option<&'static str>,
     languages: &'static [Spoken],
     /// `<Gather>` says how it goes on; where it does not, the application's method is taken.
     pub gather_method: bool,
@@ -47,6 +49,7 @@ const fn spoken(
 
 /// Twilio and SignalWire.
 pub(crate) static TWILIO: Dialect = Dialect {
+    voice: None,
     languages: &[
         spoken(
             &["en"],
@@ -98,7 +101,11 @@ pub(crate) static TWILIO: Dialect = Dialect {
 };
 
 /// Telnyx TeXML. Its `<Gather>` names no list of languages; those of the recognizer behind it are taken.
+///
+/// Its `<Say>` heeds `language` with the voice `alice` alone; its default voice reads everything as English
+/// (<https://developers.telnyx.com/docs/voice/programmable-voice/texml-verbs/say>).
 pub(crate) static TELNYX: Dialect = Dialect {
+    voice: Some("alice"),
     languages: &[
         spoken(
             &["en"],
