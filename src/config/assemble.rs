@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     catalog::{ApiKey, ApiKeyHash, Override},
-    survey::{Language, Survey, Texts},
+    survey::{Channel, Language, Phone, Survey, Texts},
 };
 
 /// By brand, then by survey.
@@ -38,6 +38,9 @@ pub(super) fn surveys(brands: &[BrandFile<'_>], surveys: &[SurveyFile<'_>]) -> S
     }
     for file in surveys {
         untranslated(file, brands, &all);
+    }
+    for brand in brands {
+        unheard(brand, surveys, &all);
     }
     all
 }
@@ -97,6 +100,38 @@ fn untranslated(file: &SurveyFile<'_>, brands: &[BrandFile<'_>], surveys: &Surve
             });
         }
     }
+}
+
+/// Warns of spoken answers that are switched on where callers speak what is not understood. It is told where the switch
+/// stands: in the brand's file, or in the survey's.
+fn unheard(file: &BrandFile<'_>, files: &[SurveyFile<'_>], surveys: &Surveys) {
+    let brand = &file.brand;
+    let asked = surveys.get(&brand.id).into_iter().flatten();
+    for (id, survey) in
+        asked.filter(|(_, survey)| survey.phone.speech && survey.channels.contains(&Channel::Ivr))
+    {
+        let deaf = |language: &&Language| {
+            !Phone::UNDERSTOOD.contains(&language.primary()) && speaks_all(survey, language)
+        };
+        let languages: Vec<_> = brand.languages.iter().filter(deaf).map(|tag| format!("\"{tag}\"")).collect();
+        let by_survey = files.iter().find(|file| file.survey.id == *id);
+        let by_survey = by_survey.and_then(|file| file.phone.speech_switch.as_ref());
+        if let (false, Some(switch)) = (languages.is_empty(), file.phone.speech_switch.as_ref().or(by_survey))
+        {
+            switch.warning(format!(
+                "is on for {id} of {}, whose spoken answers are not understood in {}; callers are asked for keys \
+                 there (understood are {})",
+                brand.id,
+                languages.join(", "),
+                Phone::UNDERSTOOD.join(", ")
+            ));
+        }
+    }
+}
+
+/// Whether a survey is asked in a language at all.
+fn speaks_all(survey: &Survey, language: &Language) -> bool {
+    survey.questions.iter().all(|question| speaks(&question.text, language))
 }
 
 /// Whether people who read this language get the text in it, or in a shorter form of its tag.

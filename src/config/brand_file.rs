@@ -26,7 +26,7 @@ pub(super) struct BrandFile<'a> {
     /// As in the brand, in the same order.
     pub(super) override_places: Vec<OverridePlace<'a>>,
     /// How its surveys are asked on the phone, where it says so.
-    pub(super) phone: PhoneKeys,
+    pub(super) phone: PhoneKeys<'a>,
 }
 
 /// Where an override stands, for problems found when it is applied.

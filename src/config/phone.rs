@@ -11,9 +11,11 @@ const VOICE_BYTES: usize = 100;
 
 /// What is written; what is not is left as it was.
 #[derive(Clone, Debug, Default)]
-pub(super) struct PhoneKeys {
+pub(super) struct PhoneKeys<'a> {
     choose_language: Option<bool>,
     speech: Option<bool>,
+    /// Where that stands, for what only all files together tell.
+    pub(super) speech_switch: Option<Value<'a>>,
     record_comments: Option<bool>,
     comment_length: Option<Duration>,
     opt_out_key: Option<bool>,
@@ -21,7 +23,7 @@ pub(super) struct PhoneKeys {
 }
 
 /// Reads `[ivr]` of a file.
-pub(super) fn read(file: &Table<'_>) -> PhoneKeys {
+pub(super) fn read<'a>(file: &Table<'a>) -> PhoneKeys<'a> {
     let Some(table) = file.find("ivr").and_then(|value| value.hidden().table()) else {
         return PhoneKeys::default();
     };
@@ -29,6 +31,7 @@ pub(super) fn read(file: &Table<'_>) -> PhoneKeys {
     let keys = PhoneKeys {
         choose_language: switch("choose_language"),
         speech: switch("speech"),
+        speech_switch: table.find("speech"),
         record_comments: switch("record_comments"),
         comment_length: table.find("comment_length").and_then(|value| value.seconds(COMMENT_LENGTH)),
         opt_out_key: switch("opt_out_key"),
@@ -38,7 +41,7 @@ pub(super) fn read(file: &Table<'_>) -> PhoneKeys {
     keys
 }
 
-impl PhoneKeys {
+impl PhoneKeys<'_> {
     /// What is written, over what was there.
     pub(super) fn over(&self, phone: &Phone) -> Phone {
         let mut voices = phone.voices.clone();

@@ -5,7 +5,12 @@ use std::{
     time::Duration,
 };
 
-use super::{phone, table::Table, thanks, value::Value};
+use super::{
+    phone::{self, PhoneKeys},
+    table::Table,
+    thanks,
+    value::Value,
+};
 use crate::survey::{Channel, EmailConfirm, Language, Phone, Question, Rule, Segment, Survey, Texts};
 
 /// More questions than a person answers.
@@ -18,6 +23,8 @@ const YEAR: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 pub(super) struct SurveyFile<'a> {
     pub(super) survey: Survey,
     pub(super) texts: Vec<TextPlace<'a>>,
+    /// How it is asked on the phone, where it says so.
+    pub(super) phone: PhoneKeys<'a>,
 }
 
 /// One text of a survey, in all its languages.
@@ -49,6 +56,7 @@ pub(super) enum Part {
 /// Reads a survey; `brands` are those that there are.
 pub(super) fn read<'a>(table: &Table<'a>, brands: &BTreeSet<String>) -> SurveyFile<'a> {
     let mut texts = Vec::new();
+    let phone = phone::read(table);
     let mut survey = Survey {
         id: table.file_id(),
         version: table
@@ -68,7 +76,7 @@ pub(super) fn read<'a>(table: &Table<'a>, brands: &BTreeSet<String>) -> SurveyFi
         questions: questions(table, &mut texts),
         email_confirm: email_confirm(table),
         thanks: BTreeMap::new(),
-        phone: phone::read(table).over(&Phone::default()),
+        phone: phone.over(&Phone::default()),
     };
     survey.thanks = thanks::read(table, survey.first_scored(), &mut texts);
     table.no_more();
@@ -78,7 +86,7 @@ pub(super) fn read<'a>(table: &Table<'a>, brands: &BTreeSet<String>) -> SurveyFi
     for place in texts_to_read.filter(|place| !place.of(&survey).is_some_and(|texts| texts.has(default))) {
         place.value.clone().hidden().problem(format!("has no text in the default language, \"{default}\""));
     }
-    SurveyFile { survey, texts }
+    SurveyFile { survey, texts, phone }
 }
 
 impl TextPlace<'_> {

@@ -23,6 +23,9 @@ pub struct Phone {
 impl Phone {
     /// A recording ends here when nothing else is said: as long as a voice mail that is listened to.
     pub const COMMENT_LENGTH: Duration = Duration::from_secs(60);
+
+    /// The languages whose spoken answers are understood, whoever carries the call.
+    pub const UNDERSTOOD: [&str; 5] = ["de", "en", "es", "fr", "it"];
 }
 
 impl Default for Phone {

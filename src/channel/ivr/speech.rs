@@ -160,6 +160,13 @@ mod tests {
     }
 
     #[test]
+    fn the_languages_that_surveys_are_told_of_are_those_that_are_understood() {
+        let mut ears: Vec<_> = ALL.iter().map(|ear| ear.language).collect();
+        ears.sort_unstable();
+        assert_eq!(ears, crate::survey::Phone::UNDERSTOOD);
+    }
+
+    #[test]
     fn the_numbers_of_five_languages_are_keys() {
         let said = [
             ("en", "zero one two three four five six seven eight nine ten"),

@@ -116,3 +116,36 @@ fn a_brand_may_have_recordings_of_its_own() {
         Copy::new().with("brands/acme.toml", "[[telephony]]", &own.replace("https://acme.example", ""));
     assert!(relative.problem().contains("is no address of a recording"));
 }
+
+#[test]
+fn spoken_answers_in_a_language_that_is_not_understood_are_a_warning_at_their_switch() {
+    let spoken = |copy: Copy| copy.with("brands/acme.toml", "\"fr\"", "\"fr-CH\", \"pt\"");
+    let warnings = |copy: &Copy| -> Vec<_> {
+        let found = copy.load().unwrap().warnings.into_iter();
+        found.filter(|warning| warning.key == "ivr.speech").map(|warning| warning.to_string()).collect()
+    };
+    let asked = |copy: Copy| {
+        let text = "Would you recommend {brand} to a friend or relative?";
+        copy.with("surveys/support-nps.toml", text, &format!("{text}\", pt = \"Recomendaria?")).with(
+            "surveys/support-nps.toml",
+            "What could we have done better?",
+            "Why?\", pt = \"Porquê?",
+        )
+    };
+    let in_survey =
+        || Copy::new().with("surveys/support-nps.toml", "[[question]]", "[ivr]\nspeech = true\n[[question]]");
+    assert_eq!(warnings(&spoken(in_survey())), [""; 0], "it is asked in English, which is understood");
+    let told = warnings(&asked(spoken(in_survey())));
+    let [warning] = told.as_slice() else { panic!("{told:#?}") };
+    assert!(
+        warning.contains("surveys/support-nps.toml:") && warning.contains("support-nps of acme"),
+        "{warning}"
+    );
+    assert!(warning.contains("not understood in \"pt\"; callers are asked for keys"), "{warning}");
+    let in_brand =
+        in_survey().with("brands/acme.toml", "[[telephony]]", "[ivr]\nspeech = true\n[[telephony]]");
+    let told = warnings(&asked(spoken(in_brand)));
+    assert!(told.len() == 1 && told[0].contains("brands/acme.toml:"), "{told:#?}");
+    let off = in_survey().with("brands/acme.toml", "[[telephony]]", "[ivr]\nspeech = false\n[[telephony]]");
+    assert_eq!(warnings(&asked(spoken(off))), [""; 0]);
+}

@@ -100,3 +100,27 @@ fn two_question_ids_that_claims_cannot_tell_apart_are_a_problem() {
     let copy = Copy::new().with("surveys/support-nps.toml", "\"reason\"", "\"q38628843\"");
     assert!(copy.problem().contains("cannot be told from \"recommend\""));
 }
+
+#[test]
+fn a_wrong_way_to_confirm_mails_is_refused_with_its_place_and_value() {
+    let line = "edit_window = \"14d\"";
+    let copy = |word: &str| {
+        Copy::new().with("surveys/support-nps.toml", line, &format!("{line}\nemail_confirm = \"{word}\""))
+    };
+    for word in ["gesture", "button"] {
+        copy(word).load().unwrap();
+    }
+    for (word, advice) in [
+        ("buton", "is not known; did you mean \"button\"?"),
+        ("click", "is not known; it is one of gesture, button"),
+    ] {
+        let copy = copy(word);
+        let problems = copy.load().unwrap_err().problems;
+        let [problem] = problems.as_slice() else { panic!("{problems:#?}") };
+        let file = fs::read_to_string(copy.0.path().join("surveys/support-nps.toml")).unwrap();
+        let number = file.lines().position(|line| line.starts_with("email_confirm")).unwrap() + 1;
+        let told = problem.to_string();
+        let place = format!("surveys/support-nps.toml:{number}: email_confirm = \"{word}\" {advice}");
+        assert!(told.ends_with(&place), "{told}");
+    }
+}
