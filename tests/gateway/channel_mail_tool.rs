@@ -120,3 +120,27 @@ async fn an_unknown_brand_or_survey_is_a_page_and_opening_stores_nothing() {
     assert_eq!(Reply::of(gateway.request(Method::HEAD, &signed)).await.status, 200);
     assert_eq!(gateway.ledger().await["appended"], 0, "invariant 4");
 }
+
+/// Who is named by a signature may opt out; an unsigned link names whom anybody wrote there, so it offers nothing.
+#[tokio::test]
+async fn the_page_of_a_signed_link_that_names_its_person_offers_no_more_surveys() {
+    let gateway = Gateway::start().await;
+    let named = link("interaction=ticket-1&respondent=crm-1");
+    let way_out = |page: &str| {
+        let at = page.find("href=\"../../u/").or_else(|| page.find("href=\"../../../u/"))?;
+        Some(page[at..].split('"').nth(1)?.trim_start_matches("../").to_owned())
+    };
+    for path in [named.signed(), named.signed_with_score("9")] {
+        let page = gateway.get(&path).await;
+        assert!(way_out(page.page(200)).is_some(), "{}", page.text);
+    }
+    for path in [link("interaction=ticket-1").signed(), named.stated()] {
+        let page = gateway.get(&path).await;
+        assert_eq!(way_out(page.page(200)), None, "nobody who is proven could opt out");
+    }
+    let path = way_out(gateway.get(&named.signed()).await.page(200)).unwrap();
+    gateway.post_form(&format!("/{path}"), &[("List-Unsubscribe", "One-Click")]).await;
+    let page = gateway.get(&named.signed()).await;
+    assert!(page.page(200).contains("You get no more surveys from Acme."), "{}", page.text);
+    gateway.settled_ledger().await;
+}

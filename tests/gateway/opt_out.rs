@@ -55,7 +55,11 @@ async fn opening_the_page_opts_nobody_out_and_its_button_does_and_its_way_back_u
     assert!(gateway.get(&opt_out).await.page(200).contains("value=\"again\""));
     let page = gateway.get(&survey).await;
     assert!(page.page(200).contains("You get no more surveys from Acme"), "said, and still asks");
-    gateway.post_form(&survey, &[("recommend", "9")]).await.page(200);
+    // Thanks wait for no store, so they do not say whether somebody is out: the line leads to the page that does.
+    let thanks = gateway.post_form(&survey, &[("recommend", "9")]).await;
+    assert!(thanks.page(200).contains(">No more surveys from Acme</a>"), "{}", thanks.text);
+    let way_out = format!("href=\"..{opt_out}\"");
+    assert!(thanks.text.contains(&way_out) && !thanks.text.contains("You get no more"), "{}", thanks.text);
     gateway.store().scored("ticket-1", "recommend", 9).await;
 
     gateway.post_form(&opt_out, &[("surveys", "again")]).await.page(200);

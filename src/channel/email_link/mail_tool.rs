@@ -4,14 +4,17 @@
 //! before `&sig=`. Trackers that mail tools put behind it change nothing. A link without `sig` proves nothing, and
 //! neither does one that does not name whose answer it is: the form's own key is the identity then.
 
-use std::net::IpAddr;
+use std::{collections::BTreeMap, net::IpAddr};
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use crate::{
     catalog::{Brand, Secret},
-    channel::page::{Context, Fields, Invitation, References},
+    channel::{
+        link::{self, LinkClaims},
+        page::{Context, Fields, Invitation, References},
+    },
     clock::Timestamp,
     intake::Proof,
     outcome::{Problem, Reason, Refusal},
@@ -69,6 +72,29 @@ impl MailToolLink<'_> {
         let hash = blake3::derive_key("voxgate mail tool link v1", signed.as_bytes());
         Ok(Proof::Link { invitation: hex::encode(&hash[..8]), issued: None })
     }
+}
+
+/// A token by which the person opts out whom a signed link names. An unsigned one names whom anybody wrote there, and
+/// nobody may opt out another; so its page offers none.
+pub(super) fn opt_out_token(context: &Context<'_>, invitation: &Invitation) -> Option<String> {
+    if !matches!(invitation.proof, Proof::Link { .. }) {
+        return None;
+    }
+    let respondent = invitation.references.respondent.clone()?;
+    let claims = LinkClaims {
+        survey: invitation.survey.id.clone(),
+        brand: invitation.brand.id.clone(),
+        interaction: None,
+        respondent: Some(respondent.into()),
+        subject: None,
+        locale: invitation.locale.clone(),
+        country: None,
+        attributes: BTreeMap::new(),
+        issued: context.now,
+        expires: None,
+        test: false,
+    };
+    link::seal(&context.catalog.link_keys, &claims)
 }
 
 /// What the signature covers, and the signature. It may be the first parameter; then it covers nothing but the path.

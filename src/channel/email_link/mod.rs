@@ -118,7 +118,9 @@ impl OpenedLink {
                 let link = MailToolLink { brand, survey, query: visit.query, source: visit.source };
                 let invitation = link.open(context)?;
                 let path = page::relative(visit.path, survey, rest.len());
-                Ok(Self::new(invitation, format!("{path}?{}", visit.query), rest))
+                let opt_out = mail_tool::opt_out_token(context, &invitation)
+                    .map(|token| page::relative(visit.path, &format!("../../u/{token}"), rest.len()));
+                Ok(Self { opt_out, ..Self::new(invitation, format!("{path}?{}", visit.query), rest) })
             }
             _ => Err(Refusal::new(Reason::NotFound, "there is no such page")),
         }
