@@ -18,8 +18,7 @@ enum Route<'a> {
     Link,
     OptOut,
     Form,
-    Twilio { brand: &'a str, survey: &'a str },
-    TwilioReport { brand: &'a str, survey: &'a str, callback: Callback },
+    Twilio { brand: &'a str, survey: &'a str, callback: Option<Callback> },
     Telnyx { brand: &'a str, survey: &'a str, callback: Option<Callback> },
     IvrEvents,
     Widget,
@@ -39,9 +38,9 @@ impl<'a> Route<'a> {
             ["r" | "R", _] | ["r" | "R", _, _] | ["m", _, _] | ["m", _, _, _] => Self::Link,
             ["u" | "U", _] => Self::OptOut,
             ["f", _, _] => Self::Form,
-            ["ivr", "twilio", brand, survey] => Self::Twilio { brand, survey },
+            ["ivr", "twilio", brand, survey] => Self::Twilio { brand, survey, callback: None },
             ["ivr", "twilio", brand, survey, report] => {
-                Self::TwilioReport { brand, survey, callback: Callback::of(report)? }
+                Self::Twilio { brand, survey, callback: Some(Callback::of(report)?) }
             }
             ["ivr", "telnyx", brand, survey] => Self::Telnyx { brand, survey, callback: None },
             ["ivr", "telnyx", brand, survey, report] => {
@@ -75,7 +74,7 @@ impl<'a> Route<'a> {
             Self::Widget | Self::WidgetVersion { .. } | Self::WidgetTypes => "GET, HEAD",
             Self::Definition { .. } | Self::Description => "GET, HEAD",
             Self::Beacon => "POST, OPTIONS",
-            Self::Twilio { .. } | Self::TwilioReport { .. } | Self::Telnyx { .. } | Self::IvrEvents => "POST",
+            Self::Twilio { .. } | Self::Telnyx { .. } | Self::IvrEvents => "POST",
             Self::Responses | Self::Batch | Self::Links => "POST",
         }
     }
@@ -174,9 +173,8 @@ async fn post(edge: &Edge, request: Request, route: Route<'_>) -> Reply {
         Route::Link => Box::pin(doors::page_post(edge, request, Channel::Email)).await,
         Route::OptOut => Box::pin(doors::opt_out_post(edge, request)).await,
         Route::Form => Box::pin(doors::page_post(edge, request, Channel::Form)).await,
-        Route::Twilio { brand, survey } => Box::pin(doors::twilio(edge, request, brand, survey)).await,
-        Route::TwilioReport { brand, survey, callback } => {
-            Box::pin(doors::twilio_report(edge, request, brand, survey, callback)).await
+        Route::Twilio { brand, survey, callback } => {
+            Box::pin(doors::twilio(edge, request, brand, survey, callback)).await
         }
         Route::Telnyx { brand, survey, callback } => {
             Box::pin(doors::telnyx(edge, request, brand, survey, callback)).await
@@ -209,9 +207,7 @@ fn nowhere() -> Refusal {
 fn wrong_method(request: &Request, route: Route<'_>) -> Reply {
     let refusal = Refusal::new(Reason::MethodNotAllowed, format!("this route takes {}", route.methods()));
     let reply = match route {
-        Route::Twilio { .. } | Route::TwilioReport { .. } | Route::Telnyx { .. } => {
-            ivr::twilio::unread(&refusal)
-        }
+        Route::Twilio { .. } | Route::Telnyx { .. } => ivr::twilio::unread(&refusal),
         _ => json::problem(&refusal, &request.trace),
     };
     allow(reply, route.methods())
@@ -227,9 +223,9 @@ mod tests {
         Route::Link,
         Route::OptOut,
         Route::Form,
-        Route::Twilio { brand: "", survey: "" },
-        Route::TwilioReport { brand: "", survey: "", callback: Callback::Recording },
-        Route::TwilioReport { brand: "", survey: "", callback: Callback::Transcription },
+        Route::Twilio { brand: "", survey: "", callback: None },
+        Route::Twilio { brand: "", survey: "", callback: Some(Callback::Recording) },
+        Route::Twilio { brand: "", survey: "", callback: Some(Callback::Transcription) },
         Route::Telnyx { brand: "", survey: "", callback: None },
         Route::Telnyx { brand: "", survey: "", callback: Some(Callback::Recording) },
         Route::Telnyx { brand: "", survey: "", callback: Some(Callback::Transcription) },
@@ -254,11 +250,11 @@ mod tests {
             }
             Route::OptOut => &["/u/{token}"],
             Route::Form => &["/f/{brand}/{survey}"],
-            Route::Twilio { .. } => &["/ivr/twilio/{brand}/{survey}"],
-            Route::TwilioReport { callback: Callback::Recording, .. } => {
+            Route::Twilio { callback: None, .. } => &["/ivr/twilio/{brand}/{survey}"],
+            Route::Twilio { callback: Some(Callback::Recording), .. } => {
                 &["/ivr/twilio/{brand}/{survey}/recording"]
             }
-            Route::TwilioReport { callback: Callback::Transcription, .. } => {
+            Route::Twilio { callback: Some(Callback::Transcription), .. } => {
                 &["/ivr/twilio/{brand}/{survey}/transcription"]
             }
             Route::Telnyx { callback: None, .. } => &["/ivr/telnyx/{brand}/{survey}"],

@@ -9,7 +9,7 @@ mod widget;
 pub(super) use self::{
     opt_out::{opt_out_page, opt_out_post},
     people::{form_page, link_page, no_page, page_post, refused_page},
-    phone::{event, telnyx, twilio, twilio_report},
+    phone::{event, telnyx, twilio},
     programs::links,
     widget::{beacon, definition, preflight, widget_version},
 };

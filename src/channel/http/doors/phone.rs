@@ -12,43 +12,26 @@ use crate::{
     survey::Channel,
 };
 
-/// `POST /ivr/twilio/{brand}/{survey}`.
+/// `POST /ivr/twilio/{brand}/{survey}`, and with a callback `…/{recording|transcription}`.
 pub(in crate::channel::http) async fn twilio(
     edge: &Edge,
     request: Request,
     brand: &str,
     survey: &str,
+    callback: Option<ivr::twilio::Callback>,
 ) -> Reply {
     let catalog = edge.catalog.load_full();
-    match request.read(edge.settings.http.body_bytes, &edge.settings.http).await {
-        Ok((parts, body)) => {
-            let request =
-                ivr::twilio::Request { brand, survey, uri: &parts.uri, headers: &parts.headers, body: &body };
-            let submit = |submission| edge.intake.submit(submission);
-            let opt_out = |order| edge.intake.opt_out(order);
-            ivr::twilio::turn(desk(edge, &catalog), request, submit, opt_out).await
-        }
-        Err(refusal) => ivr::twilio::unread(&edge.intake.refuse(Channel::Ivr, None, refusal)),
-    }
-}
-
-/// `POST /ivr/twilio/{brand}/{survey}/{recording|transcription}`.
-pub(in crate::channel::http) async fn twilio_report(
-    edge: &Edge,
-    request: Request,
-    brand: &str,
-    survey: &str,
-    callback: ivr::twilio::Callback,
-) -> Reply {
-    let catalog = edge.catalog.load_full();
-    match request.read(edge.settings.http.body_bytes, &edge.settings.http).await {
-        Ok((parts, body)) => {
-            let request =
-                ivr::twilio::Request { brand, survey, uri: &parts.uri, headers: &parts.headers, body: &body };
-            let submit = |submission| edge.intake.submit(submission);
-            ivr::twilio::report(desk(edge, &catalog), request, callback, submit).await
-        }
-        Err(refusal) => ivr::twilio::unread(&edge.intake.refuse(Channel::Ivr, None, refusal)),
+    let desk = desk(edge, &catalog);
+    let (parts, body) = match request.read(edge.settings.http.body_bytes, &edge.settings.http).await {
+        Ok(read) => read,
+        Err(refusal) => return ivr::twilio::unread(&edge.intake.refuse(Channel::Ivr, None, refusal)),
+    };
+    let webhook =
+        ivr::twilio::Request { brand, survey, uri: &parts.uri, headers: &parts.headers, body: &body };
+    let submit = |submission| edge.intake.submit(submission);
+    match callback {
+        None => ivr::twilio::turn(desk, webhook, submit, |order| edge.intake.opt_out(order)).await,
+        Some(callback) => ivr::twilio::report(desk, webhook, callback, submit).await,
     }
 }
 
