@@ -87,7 +87,7 @@ async fn a_score_of_the_row_opens_its_page_with_that_score() {
     let urls: Vec<_> = row.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
     assert_eq!(urls.len(), 12, "eleven scores and the opt-out");
     assert!(gateway.get(urls[7]).await.page(200).contains("value=\"7\" checked"));
-    assert!(row.contains("aria-label=\"10 von 10, Äusserst wahrscheinlich\""), "{row}");
+    assert!(row.contains("aria-label=\"10 von 10, Äußerst wahrscheinlich\""), "{row}");
     let text = snippet(&gateway, "support-nps", "de", "plain", "text");
     assert!(text.contains("Acme") && text.contains("{{url}}") && text.contains("{{opt_out_url}}"), "{text}");
 }

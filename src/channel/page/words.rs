@@ -182,7 +182,7 @@ static GERMAN: Words = Words {
     expired_note: "Diese Einladung ist schon etwas älter. Sie können trotzdem antworten: Wir lesen jede Antwort.",
     check_note: "Bitte prüfen Sie, was markiert ist. Alle Ihre Eingaben sind noch da.",
     choose: "Bitte geben Sie mindestens eine Antwort.",
-    off_scale: "Bitte wählen Sie einen der gezeigten Werte; «{value}» gehört nicht dazu.",
+    off_scale: "Bitte wählen Sie einen der gezeigten Werte; „{value}“ gehört nicht dazu.",
     too_long: "Das ist zu lang. Bitte kürzen Sie es.",
     not_readable: "Bitte prüfen Sie diese Antwort.",
     wait_title: "Einen Moment, bitte",

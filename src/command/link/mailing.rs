@@ -37,9 +37,11 @@ pub(super) struct Summary {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} links made", self.made)?;
+        let plural = if self.made == 1 { "" } else { "s" };
+        write!(f, "{} link{plural} made", self.made)?;
         match self.failed {
             0 => Ok(()),
+            1 => f.write_str(", 1 row without one (see its column \"error\")"),
             failed => write!(f, ", {failed} rows without one (see their column \"error\")"),
         }
     }
@@ -307,6 +309,14 @@ mod fuzz;
 mod tests {
     use super::*;
     use crate::channel::{link, page::samples::Sample};
+
+    #[test]
+    fn one_and_many_are_told_in_their_own_words() {
+        let told = |made, failed| Summary { made, failed }.to_string();
+        assert_eq!(told(1, 0), "1 link made");
+        assert_eq!(told(2, 1), "2 links made, 1 row without one (see its column \"error\")");
+        assert_eq!(told(0, 3), "0 links made, 3 rows without one (see their column \"error\")");
+    }
 
     fn converted(input: &str, defaults: &LinkOrder) -> (Summary, Vec<Vec<String>>) {
         let sample = Sample::default();
