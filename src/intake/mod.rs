@@ -452,8 +452,9 @@ impl ToClaim {
     }
 }
 
-/// How far gateways' clocks may be apart before they order the answers of a browser wrongly that waited.
-const CLOCKS_APART: Duration = Duration::from_secs(2);
+/// How far gateways' clocks may be apart before they order the answers of a browser wrongly that waited. Nobody changes
+/// their mind so soon, and the widget tries nothing again before twice that.
+const CLOCKS_APART: Duration = Duration::from_millis(250);
 
 /// What waited in a browser, to be tried again or because there was no network, is no change of what was answered
 /// since. What says that it came at once is taken in the order in which it comes, whatever the clocks say.
