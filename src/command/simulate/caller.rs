@@ -29,7 +29,7 @@ pub(super) struct Caller {
 pub(super) fn keys(text: &str) -> Result<String, String> {
     match text.chars().find(|key| !is_key(*key) && *key != ',') {
         None => Ok(text.to_owned()),
-        Some(other) => Err(format!("{other:?} is no key: give 0-9, * and #, and a comma for silence")),
+        Some(other) => Err(format!("{other:?} is no key: give 0-9, * and #, and a comma for a pause")),
     }
 }
 
@@ -92,8 +92,8 @@ impl Caller {
             }
             keys.push(key);
             if keys.chars().count() >= most {
-                // Whoever ends a full number with # has pressed it for this number.
-                self.ahead.pop_front_if(|next| finish.contains(*next));
+                // Whoever ends a full number with # or pauses behind it has done so for this number.
+                self.ahead.pop_front_if(|next| *next == ',' || finish.contains(*next));
                 break;
             }
         }
@@ -125,6 +125,8 @@ mod tests {
             ("9#7", [keys("9"), keys("7"), Pressed::HungUp]),
             ("107#", [keys("10"), keys("7"), Pressed::HungUp]),
             ("1,0", [keys("1"), keys("0"), Pressed::HungUp]),
+            ("11,4,5", [keys("11"), keys("4"), keys("5")]),
+            ("11,,5", [keys("11"), Pressed::Silence, keys("5")]),
             (",,1", [Pressed::Silence, Pressed::Silence, keys("1")]),
             ("1##", [keys("1"), Pressed::Silence, Pressed::HungUp]),
             ("", [Pressed::HungUp, Pressed::HungUp, Pressed::HungUp]),

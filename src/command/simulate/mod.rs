@@ -65,7 +65,8 @@ pub(super) struct CallArgs {
     /// Where the gateway is [default: the configuration's HTTP listener]
     #[arg(long, value_name = "URL")]
     http: Option<String>,
-    /// Keys to press, one after the other, for example 10#7: # ends a number, a comma is silence, the end hangs up
+    /// Keys to press, one after the other, for example 10#7: # or a comma ends a number, a comma alone is silence, the
+    /// end hangs up
     #[arg(long, value_parser = caller::keys)]
     keys: Option<String>,
     /// The caller's number
