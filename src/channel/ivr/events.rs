@@ -2,9 +2,10 @@
 //! the receipt and the next question back.
 //!
 //! The exchange has already gathered the keys, so `digits` is final: `1` is 1. An event without digits is no answer; it
-//! asks what to ask: the question that it names, again, or the survey's first one. Keys cannot give texts, so they are asked
-//! of exchanges alone that say that they can write down what is said (`texts`), and answered by `text`. What comes next is told from this event alone: a question that depends on the score of an earlier
-//! one than the event's is left out.
+//! asks what to ask: the question that it names, again, or the survey's first one. Keys cannot give texts, so they are
+//! asked of exchanges alone that say that they can write down what is said (`texts`), and answered by `text`. What comes
+//! next is told from this event alone: a question that depends on the score of an earlier one than the event's is left
+//! out.
 
 mod reader;
 

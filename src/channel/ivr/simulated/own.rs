@@ -1,5 +1,5 @@
-//! Somebody's own exchange (Asterisk, FreeSWITCH, Amazon Connect): asks what it is told to ask, sends what was pressed or
-//! said, on every path, against what the contract says of events.
+//! Somebody's own exchange (Asterisk, FreeSWITCH, Amazon Connect): asks what it is told to ask, sends what was pressed
+//! or said, on every path, against what the contract says of events.
 
 use std::collections::BTreeMap;
 
