@@ -29,6 +29,9 @@ use crate::{
 /// One of so many answers may be refused because the gateway has as much as it can do in time.
 const REFUSED_AT_MOST: u64 = 50;
 
+/// Longer than anything waits for the cores.
+const PATIENCE: &str = "20 s";
+
 /// A running gateway with all it needs.
 #[derive(Debug)]
 pub(crate) struct System {
@@ -58,12 +61,14 @@ pub(crate) struct Shape {
     pub(crate) brands: u32,
     /// Both listeners speak TLS.
     pub(crate) tls: bool,
+    /// Nothing is refused because the cores are busy: so many answers come at once that they are.
+    pub(crate) patient: bool,
 }
 
 impl Shape {
     /// The sample's configuration.
     pub(crate) const fn sample(plan: &Plan) -> Self {
-        Self { answers_per_day: plan.answers_per_day, surveys: 0, brands: 0, tls: false }
+        Self { answers_per_day: plan.answers_per_day, surveys: 0, brands: 0, tls: false, patient: false }
     }
 }
 
@@ -110,6 +115,9 @@ impl System {
             "redis.expected_answers_per_day",
             i64::try_from(shape.answers_per_day)?,
         )?;
+        if shape.patient {
+            config.set("gateway.toml", "limits.queue_delay", PATIENCE)?;
+        }
         config.add_surveys(shape.surveys)?;
         config.add_brands(shape.brands)?;
         let trust = if shape.tls { Some(Trust::install(&config)?) } else { None };
