@@ -19,6 +19,7 @@
 
 pub mod clock;
 pub mod outcome;
+pub(crate) mod parts;
 pub mod proto;
 pub(crate) mod windowed;
 

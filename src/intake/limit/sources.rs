@@ -15,7 +15,7 @@ use governor::{
     state::StateStore,
 };
 
-use crate::outcome::QuotaStatus;
+use crate::{outcome::QuotaStatus, parts};
 
 const SHARDS: usize = 16;
 
@@ -26,13 +26,7 @@ pub(super) struct Source(pub(super) [u8; 16]);
 impl Source {
     /// The source that these parts name together.
     pub(super) fn of(parts: &[&[u8]]) -> Self {
-        let mut hasher = blake3::Hasher::new();
-        for part in parts {
-            hasher.update(&(part.len() as u64).to_le_bytes()).update(part);
-        }
-        let mut source = [0; 16];
-        hasher.finalize_xof().fill(&mut source);
-        Self(source)
+        Self(parts::half(&blake3::hash(&parts::joined(parts))))
     }
 }
 

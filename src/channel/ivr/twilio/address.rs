@@ -20,6 +20,7 @@ use super::{
     callback::Callback,
     state,
 };
+use crate::parts;
 
 /// Where our part of a query begins.
 const STEP: &str = "vg_step=";
@@ -120,11 +121,8 @@ impl<'a> Address<'a> {
     /// provider tries again, and when somebody plays back what was signed once. Waiting for room is no other turn.
     pub(super) fn turn_key(&self, call_id: &str, place: &Place, keys: &str) -> String {
         let url = self.with("", &state::query(&State { place: place.clone(), waiting: None }));
-        let mut hasher = blake3::Hasher::new();
-        for part in [&url, keys] {
-            hasher.update(&(part.len() as u64).to_le_bytes()).update(part.as_bytes());
-        }
-        format!("{call_id}:{}", hex::encode(&hasher.finalize().as_bytes()[..16]))
+        let hash = parts::half(&blake3::hash(&parts::joined(&[url.as_bytes(), keys.as_bytes()])));
+        [call_id, ":", &hex::encode(hash)].concat()
     }
 
     fn closed(&self, url: String) -> String {
