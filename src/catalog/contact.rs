@@ -1,8 +1,12 @@
 //! Mail addresses and telephone numbers in the one form that is hashed, so that one person has one hash.
 
+use std::sync::LazyLock;
+
+use quick_cache::sync::Cache;
 use unicode_normalization::UnicodeNormalization as _;
 
 use super::{IdentityKey, RespondentKey};
+use crate::parts;
 
 /// RFC 5321, 4.5.3.1.3: a path has 256 octets with its brackets.
 const EMAIL_BYTES: usize = 254;
@@ -10,6 +14,14 @@ const EMAIL_BYTES: usize = 254;
 const LOCAL_PART_BYTES: usize = 64;
 /// Longer than any number with spaces and brackets.
 const PHONE_BYTES: usize = 40;
+
+/// Numbers of callers of late that are known to be valid, so that the numbering plans are not asked at each turn of a
+/// call again. They are named by a hash that only this process can make, and only in the form that is hashed anyhow.
+static KNOWN: LazyLock<Known> =
+    LazyLock::new(|| Known { key: rand::random(), plans: Cache::new(KNOWN_NUMBERS) });
+
+/// Calls at once in a large centre, several times over.
+const KNOWN_NUMBERS: usize = 16_384;
 
 /// How a person can be reached. Kept only as a keyed hash.
 #[derive(Clone, PartialEq, Eq)]
@@ -50,8 +62,13 @@ impl Contact {
         if !number.starts_with('+') || number.len() > PHONE_BYTES {
             return None;
         }
+        if KNOWN.plan(number).is_some() {
+            return Some(Self::Phone(number.to_owned()));
+        }
         let parsed = phonenumber::parse(None, number).ok().filter(phonenumber::is_valid)?;
-        Some(Self::Phone(parsed.format().mode(phonenumber::Mode::E164).to_string()))
+        let e164 = parsed.format().mode(phonenumber::Mode::E164).to_string();
+        KNOWN.note(&e164, &parsed);
+        Some(Self::Phone(e164))
     }
 
     /// Reads the numbering plans in, which takes most of a second: better before the first caller than while one waits.
@@ -78,14 +95,43 @@ impl Contact {
     /// and cannot be told apart.
     pub fn country(&self) -> Option<String> {
         let Self::Phone(e164) = self else { return None };
-        let number = phonenumber::parse(None, e164).ok()?;
-        number.country().id().map(|id| id.as_ref().to_owned())
+        match KNOWN.plan(e164) {
+            Some(plan) => plan,
+            None => plan(&phonenumber::parse(None, e164).ok()?),
+        }
     }
 
     /// Its keyed hash.
     pub fn key(&self, key: &IdentityKey) -> RespondentKey {
         key.respondent(self.kind(), self.value())
     }
+}
+
+/// Valid numbers in E.164, by their hash, and the country of each.
+struct Known {
+    key: [u8; 32],
+    plans: Cache<[u8; 16], Option<String>>,
+}
+
+impl Known {
+    fn plan(&self, e164: &str) -> Option<Option<String>> {
+        self.plans.get(&self.name(e164))
+    }
+
+    /// What is read back is what was read: only of such a number the E.164 form stands for itself.
+    fn note(&self, e164: &str, number: &phonenumber::PhoneNumber) {
+        if phonenumber::parse(None, e164).is_ok_and(|again| again == *number) {
+            self.plans.insert(self.name(e164), plan(number));
+        }
+    }
+
+    fn name(&self, e164: &str) -> [u8; 16] {
+        parts::half(&blake3::keyed_hash(&self.key, e164.as_bytes()))
+    }
+}
+
+fn plan(number: &phonenumber::PhoneNumber) -> Option<String> {
+    number.country().id().map(|id| id.as_ref().to_owned())
 }
 
 /// Does not show the contact.

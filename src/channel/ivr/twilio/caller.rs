@@ -54,8 +54,8 @@ impl Caller {
         let outbound = form.get("Direction").starts_with("outbound");
         let [number, country] = if outbound { ["To", "ToCountry"] } else { ["From", "FromCountry"] };
         let number = Contact::phone(form.get(number));
-        let plan = number.as_ref().and_then(|number| Country::parse(&number.country()?));
-        Self { country: Country::parse(form.get(country)).or(plan), number }
+        let plan = || Country::parse(&number.as_ref()?.country()?);
+        Self { country: Country::parse(form.get(country)).or_else(plan), number }
     }
 
     /// Their number as a respondent.
