@@ -15,8 +15,6 @@
 //! choose key and algorithm, and is not read: what a header says can neither weaken nor exchange what proves an
 //! account.
 
-use std::collections::BTreeSet;
-
 use base64::{Engine, engine::general_purpose::STANDARD};
 use hmac::{EagerHash, Hmac, KeyInit, Mac};
 use http::HeaderMap;
@@ -78,8 +76,8 @@ pub(super) fn is_genuine(url: &str, body: Body<'_>, keys: &[Key<'_>], signatures
     {
         return false;
     }
-    let urls = without_and_with_port(url);
-    let expected = keys.iter().flat_map(|key| urls.iter().filter_map(|url| sign(url, body, *key)));
+    let (urls, pairs) = (without_and_with_port(url), signed_pairs(body));
+    let expected = keys.iter().flat_map(|key| urls.iter().filter_map(|url| sign_with(url, &pairs, *key)));
     expected.fold(false, |genuine, expected| is_one_of(&expected, signatures) | genuine)
 }
 
@@ -91,24 +89,29 @@ fn is_one_of(expected: &str, signatures: &[&str]) -> bool {
 
 /// The signature of a URL and body; none with an empty key, which everybody has.
 pub(super) fn sign(url: &str, body: Body<'_>, key: Key<'_>) -> Option<String> {
+    sign_with(url, &signed_pairs(body), key)
+}
+
+fn sign_with(url: &str, pairs: &[u8], key: Key<'_>) -> Option<String> {
     match key {
-        Key::Sha1(token) => mac::<Sha1>(url, body, token),
-        Key::Sha256(shared) => mac::<Sha256>(url, body, shared),
+        Key::Sha1(token) => mac::<Sha1>(url, pairs, token),
+        Key::Sha256(shared) => mac::<Sha256>(url, pairs, shared),
     }
 }
 
-fn mac<H: EagerHash>(url: &str, body: Body<'_>, secret: &Secret) -> Option<String> {
+fn mac<H: EagerHash>(url: &str, pairs: &[u8], secret: &Secret) -> Option<String> {
     let key = Some(secret.expose().as_bytes()).filter(|key| !key.is_empty())?;
-    let mut mac = Hmac::<H>::new_from_slice(key).ok()?;
-    mac.update(url.as_bytes());
-    if let Body::Form(form) = body {
-        let pairs: BTreeSet<_> = form.pairs().collect();
-        for (name, value) in pairs {
-            mac.update(name.as_bytes());
-            mac.update(value.as_bytes());
-        }
-    }
+    let mac = Hmac::<H>::new_from_slice(key).ok()?.chain_update(url).chain_update(pairs);
     Some(STANDARD.encode(mac.finalize().into_bytes()))
+}
+
+/// What is signed of a body, whatever URL and key are tried with it: its pairs sorted, without doubles, joined.
+fn signed_pairs(body: Body<'_>) -> Vec<u8> {
+    let Body::Form(form) = body else { return Vec::new() };
+    let mut pairs: Vec<_> = form.pairs().collect();
+    pairs.sort_unstable();
+    pairs.dedup();
+    pairs.into_iter().flat_map(|(name, value)| [name, value]).collect::<Vec<_>>().concat().into_bytes()
 }
 
 /// Whether the URL names the body's SHA-256, in lower hex.
@@ -130,7 +133,7 @@ fn without_and_with_port(url: &str) -> [String; 2] {
         Some((host, port)) if !port.contains(']') => (host, port),
         _ => (host_port, if scheme == "https" { "443" } else { "80" }),
     };
-    [format!("{scheme}://{user}{host}{tail}"), format!("{scheme}://{user}{host}:{port}{tail}")]
+    [[scheme, "://", user, host, tail].concat(), [scheme, "://", user, host, ":", port, tail].concat()]
 }
 
 #[cfg(test)]
