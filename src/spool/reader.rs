@@ -20,8 +20,10 @@ const READ_RETRY: Duration = Duration::from_millis(250);
 const READ_TRIES: u32 = 8;
 /// Blocks are never smaller: records are read in runs.
 const BLOCK_BYTES_MIN: usize = 64 << 10;
-/// Blocks are never larger, whatever the caller's batch may hold.
-const BLOCK_BYTES_MAX: usize = 4 << 20;
+/// Blocks are never larger, whatever the caller's batch may hold: a batch of ordinary records ends long before its
+/// bytes do, and what was read beyond it is read again. Memory of this size is used again too; larger blocks come fresh
+/// from the kernel, which fills them with zeros first.
+const BLOCK_BYTES_MAX: usize = 256 << 10;
 
 /// Records in the order they were appended.
 #[derive(Clone, Default)]
