@@ -43,14 +43,19 @@ struct Decided {
     claim: i32,
 }
 
+/// A varint of ten bytes and one of one, behind tags of one and two.
+const DECIDED_BYTES_MAX: usize = 14;
+
 impl Draft {
-    /// Encodes a record.
+    /// Encodes a record, with room for what is decided later.
     pub(super) fn of(mut record: Record) -> Self {
         let decided = Decided {
             stamp_us: std::mem::take(&mut record.stamp_us),
             claim: std::mem::take(&mut record.claim),
         };
-        Self { record: record.encode_to_vec(), decided }
+        let mut bytes = Vec::with_capacity(record.encoded_len() + DECIDED_BYTES_MAX);
+        record.encode_raw(&mut bytes);
+        Self { record: bytes, decided }
     }
 
     /// Length of the encoded record.
@@ -59,7 +64,7 @@ impl Draft {
     }
 
     fn finish(mut self) -> Bytes {
-        self.record.extend(self.decided.encode_to_vec());
+        self.decided.encode_raw(&mut self.record);
         self.record.into()
     }
 }

@@ -6,6 +6,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+use smallvec::{SmallVec, smallvec};
+
 use super::{Answered, Proof, Submission};
 use crate::{
     catalog::{Brand, Catalog, IdentityKey},
@@ -54,8 +56,8 @@ pub(super) fn identify(
         Refusal::new(Reason::UnknownSurvey, "the brand has no such survey: check `survey` and `brand`")
     })?;
     let stamp = stamp(&mut submission, now);
-    let (id, identity) = match rule_parts(&survey, &submission, stamp) {
-        Some(parts) => (proven_id(key, &submission, &parts), proven_word(&submission.proof)),
+    let (id, identity) = match proven(key, &survey, &submission, stamp) {
+        Some(id) => (id, proven_word(&submission.proof)),
         None => (keyed_id(key, &mut submission), Identity::None),
     };
     Ok(Identified { submission, brand, survey, id, identity, stamp, now })
@@ -88,24 +90,29 @@ fn stamp(submission: &mut Submission, now: Timestamp) -> Timestamp {
     }
 }
 
-/// What the survey's rule names, when all of it is there.
-fn rule_parts(survey: &Survey, submission: &Submission, stamp: Timestamp) -> Option<Vec<Vec<u8>>> {
-    let respondent = || submission.respondent.as_ref().map(|respondent| respondent.key.0.to_vec());
-    match survey.one_response_per {
+/// The response that the survey's rule names, when all of it is there.
+fn proven(
+    key: &IdentityKey,
+    survey: &Survey,
+    submission: &Submission,
+    stamp: Timestamp,
+) -> Option<ResponseId> {
+    let respondent = || submission.respondent.as_ref().map(|respondent| respondent.key.0);
+    Some(match survey.one_response_per {
         Rule::Interaction => {
             let interaction = submission.interaction.as_ref()?;
-            Some(vec![b"interaction".to_vec(), interaction.as_str().into()])
+            proven_id(key, submission, &[b"interaction", interaction.as_str().as_bytes()])
         }
         Rule::RespondentAndSubject => {
             let subject = submission.subject.as_ref()?;
-            let [kind, reference] = [&subject.kind, &subject.reference].map(|part| part.as_str().into());
-            Some(vec![b"subject".to_vec(), respondent()?, kind, reference])
+            let [kind, reference] = [&subject.kind, &subject.reference].map(|part| part.as_str().as_bytes());
+            proven_id(key, submission, &[b"subject", &respondent()?, kind, reference])
         }
         Rule::Respondent { period } => {
-            let window = window(submission, stamp, period);
-            Some(vec![b"respondent".to_vec(), respondent()?, window.to_le_bytes().to_vec()])
+            let window = window(submission, stamp, period).to_le_bytes();
+            proven_id(key, submission, &[b"respondent", &respondent()?, &window])
         }
-    }
+    })
 }
 
 /// Which window of that length, counted from the Unix epoch, by the link's issue time or else the stamp.
@@ -118,13 +125,14 @@ fn window(submission: &Submission, stamp: Timestamp, period: Duration) -> i64 {
     at.as_micros().div_euclid(length_us)
 }
 
-fn proven_id(key: &IdentityKey, submission: &Submission, parts: &[Vec<u8>]) -> ResponseId {
+fn proven_id(key: &IdentityKey, submission: &Submission, parts: &[&[u8]]) -> ResponseId {
     let space: &[u8] = match submission.proof {
         Proof::Nobody { .. } => b"stated",
         Proof::Link { .. } | Proof::Call { .. } | Proof::Key(_) => b"proven",
     };
-    let mut all = vec![space, submission.brand.as_bytes(), submission.survey.as_bytes()];
-    all.extend(parts.iter().map(Vec::as_slice));
+    let mut all: SmallVec<[&[u8]; 8]> =
+        smallvec![space, submission.brand.as_bytes(), submission.survey.as_bytes()];
+    all.extend_from_slice(parts);
     ResponseId::from_hash(key.hash(&all))
 }
 

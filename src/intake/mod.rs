@@ -344,27 +344,35 @@ struct RememberedKey {
 /// the newest. The payload is all that the caller said: the record without the gateway's own times.
 fn remembered_key(
     validated: &Validated,
-    record: &crate::proto::store::v1::Record,
+    record: &mut wire::Record,
     identity_key: &IdentityKey,
 ) -> Option<RememberedKey> {
     let submission = &validated.identified.submission;
     let is_call = matches!(submission.proof, Proof::Call { .. });
     let key = submission.key.as_ref().filter(|key| key.strict || is_call)?;
-    let said = crate::proto::store::v1::Record {
-        stamp_us: if submission.answered == Answered::Now { 0 } else { record.stamp_us },
-        received_us: 0,
-        survey_version: 0,
-        edit_window_us: 0,
-        hold: String::new(),
-        signals: None,
-        ..record.clone()
-    };
-    let [a, b, c, d, e, f, g, h, ..] = identity_key.hash(&[b"payload", &said.encode_to_vec()]);
+    let said = said(record, submission.answered == Answered::Now);
+    let [a, b, c, d, e, f, g, h, ..] = identity_key.hash(&[b"payload", &said]);
     Some(RememberedKey {
         scope: identity_key.hash(&[b"idempotency", submission.brand.as_bytes(), key.text.as_bytes()]),
         payload: [a, b, c, d, e, f, g, h],
         strict: key.strict,
     })
+}
+
+/// What a record says, encoded: without what this gateway, at this time, has added to it. The record is as it was
+/// afterwards; a copy of it would cost more than all else here.
+fn said(record: &mut wire::Record, is_stamped_here: bool) -> Vec<u8> {
+    let wire::Record { stamp_us, received_us, survey_version, edit_window_us, hold, signals, .. } = record;
+    let added = (*stamp_us, *received_us, *survey_version, *edit_window_us);
+    let (held, seen) = (std::mem::take(hold), signals.take());
+    (*received_us, *survey_version, *edit_window_us) = (0, 0, 0);
+    if is_stamped_here {
+        *stamp_us = 0;
+    }
+    let said = record.encode_to_vec();
+    (record.stamp_us, record.received_us, record.survey_version, record.edit_window_us) = added;
+    (record.hold, record.signals) = (held, seen);
+    said
 }
 
 /// What is claimed and spooled of a submission.
@@ -394,13 +402,13 @@ struct ToClaim {
 
 impl Admitted {
     fn new(
-        validated: Validated,
+        mut validated: Validated,
         identity_key: &IdentityKey,
         quota: Option<QuotaStatus>,
         patience: Duration,
     ) -> Self {
-        let record = record::record(&validated);
-        let remembered = remembered_key(&validated, &record, identity_key);
+        let mut record = record::record(&mut validated);
+        let remembered = remembered_key(&validated, &mut record, identity_key);
         let Validated { identified, answers } = validated;
         let Identified { id, identity, stamp, now, .. } = identified;
         let edit_window = identified.survey.edit_window;

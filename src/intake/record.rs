@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use prost::Message as _;
 
 use super::{
-    Proof,
+    Proof, Reference,
     claim::{ClaimedAnswer, ClaimedAnswers, Recovered},
     identify::Identified,
     validate::Validated,
@@ -18,36 +19,37 @@ use crate::{
     verdict,
 };
 
-/// Builds the record, as if no claim had been asked.
-pub(super) fn record(validated: &Validated) -> wire::Record {
-    let identified = &validated.identified;
-    let submission = &identified.submission;
-    let respondent = submission.respondent.as_ref();
+/// Builds the record, as if no claim had been asked. The texts are moved out of the submission, which needs them no
+/// more.
+pub(super) fn record(validated: &mut Validated) -> wire::Record {
+    let Validated { identified, answers } = validated;
+    let submission = &mut identified.submission;
+    let respondent = submission.respondent.take();
     wire::Record {
-        response_id: identified.id.as_bytes().to_vec().into(),
+        response_id: Bytes::copy_from_slice(identified.id.as_bytes()),
         survey: identified.survey.id.clone(),
         survey_version: identified.survey.version,
         brand: identified.brand.id.clone(),
         identity: identity(identified.identity).into(),
         channel: channel(submission.channel).into(),
-        interaction: submission.interaction.as_ref().map(|it| it.as_str().to_owned()).unwrap_or_default(),
+        interaction: submission.interaction.take().map(Reference::into_string).unwrap_or_default(),
+        respondent_key: respondent.as_ref().map(|it| Bytes::copy_from_slice(&it.key.0)).unwrap_or_default(),
         respondent_ref: respondent
-            .and_then(|it| it.reference.as_ref())
-            .map(|it| it.as_str().to_owned())
+            .and_then(|it| it.reference)
+            .map(Reference::into_string)
             .unwrap_or_default(),
-        respondent_key: respondent.map(|it| it.key.0.to_vec().into()).unwrap_or_default(),
-        subject: submission.subject.as_ref().map(|subject| wire::Subject {
-            kind: subject.kind.as_str().to_owned(),
-            r#ref: subject.reference.as_str().to_owned(),
+        subject: submission.subject.take().map(|subject| wire::Subject {
+            kind: subject.kind.into_string(),
+            r#ref: subject.reference.into_string(),
         }),
         locale: submission.locale.as_ref().unwrap_or(&identified.survey.default_language).as_str().to_owned(),
         country: submission.country.map(|it| it.as_str().to_owned()).unwrap_or_default(),
-        invitation: invitation(&submission.proof),
+        invitation: take_invitation(&mut submission.proof),
         stamp_us: identified.stamp.as_micros(),
         received_us: identified.now.as_micros(),
         edit_window_us: i64::try_from(identified.survey.edit_window.as_micros()).unwrap_or(i64::MAX),
-        answers: validated.answers.iter().map(|answer| wire_answer(&identified.survey, answer)).collect(),
-        attributes: submission.attributes.clone(),
+        answers: answers.iter().map(|answer| wire_answer(&identified.survey, answer)).collect(),
+        attributes: std::mem::take(&mut submission.attributes),
         test: submission.test,
         claim: wire::Claim::Unverified.into(),
         confidence: wire::Confidence::Confirmed.into(),
@@ -75,6 +77,13 @@ pub(super) fn event(identified: &Identified, event: wire::record::Event) -> wire
         signals: submission.signals,
         event: Some(event),
         ..wire::Record::default()
+    }
+}
+
+fn take_invitation(proof: &mut Proof) -> String {
+    match proof {
+        Proof::Link { invitation, .. } => std::mem::take(invitation),
+        Proof::Call { .. } | Proof::Key(_) | Proof::Nobody { .. } => String::new(),
     }
 }
 

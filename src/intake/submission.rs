@@ -173,6 +173,11 @@ impl Reference {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The reference by itself.
+    pub fn into_string(self) -> String {
+        self.0
+    }
 }
 
 /// Who or what an answer is about.
