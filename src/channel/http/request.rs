@@ -17,6 +17,9 @@ use crate::{
 /// Makes a program's retry known as one (draft-ietf-httpapi-idempotency-key-header).
 pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
+/// Names the trace that a request belongs to (W3C Trace Context).
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
 /// A request whose body is not read yet.
 pub(crate) struct Request {
     pub(crate) parts: Parts,
@@ -56,10 +59,10 @@ impl Request {
         self.parts.headers.get(name)?.to_str().ok()
     }
 
-    /// The media type, in lower case and without parameters; empty when there is none.
-    pub(crate) fn media_type(&self) -> String {
+    /// The media type in any case, without parameters; empty when there is none.
+    pub(crate) fn media_type(&self) -> &str {
         let full = self.header(&http::header::CONTENT_TYPE).unwrap_or_default();
-        full.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+        full.split(';').next().unwrap_or_default().trim()
     }
 
     /// Reads the body, at most so many bytes in the configured time.
@@ -146,7 +149,7 @@ pub(crate) struct TraceId([u8; 32]);
 
 impl TraceId {
     pub(super) fn of(headers: &HeaderMap) -> Self {
-        let given = headers.get("traceparent").and_then(|value| value.to_str().ok()).and_then(trace_id);
+        let given = headers.get(TRACEPARENT).and_then(|value| value.to_str().ok()).and_then(trace_id);
         Self(given.and_then(|id| id.as_bytes().try_into().ok()).unwrap_or_else(random_hex))
     }
 

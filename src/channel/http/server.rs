@@ -71,7 +71,9 @@ impl Server {
         let spoken = CancellationToken::new();
         let silence = silent(spoken.clone(), self.edge.settings.http.header_timeout);
         let service = service_fn(move |request| {
-            spoken.cancel();
+            if !spoken.is_cancelled() {
+                spoken.cancel();
+            }
             let server = Arc::clone(&server);
             async move { Ok::<_, Infallible>(server.answer(request, peer).await) }
         });
@@ -79,10 +81,11 @@ impl Server {
         let watched = graceful.watch(connection);
         async move {
             tokio::select! {
-                () = silence => {}
+                biased;
                 ended = watched => if let Err(error) = ended {
                     tracing::debug!(%error, "a connection broke off");
-                }
+                },
+                () = silence => {}
             }
         }
     }

@@ -5,8 +5,11 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use ipnet::IpNet;
+
+/// What proxies say of where a request came from.
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The proxies whose word is taken.
 #[derive(Debug)]
@@ -23,7 +26,7 @@ impl Proxies {
     /// The nearest address that is no trusted proxy, read from the right.
     pub(super) fn source(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let peer = peer.to_canonical();
-        if !headers.contains_key("x-forwarded-for") {
+        if !headers.contains_key(FORWARDED_FOR) {
             return peer;
         }
         if !self.trusts(peer) {
@@ -57,7 +60,7 @@ impl Proxies {
 
 /// The addresses that the proxies saw, last first; none for what is no address.
 fn hops(headers: &HeaderMap) -> impl Iterator<Item = Option<IpAddr>> {
-    let lines: Vec<_> = headers.get_all("x-forwarded-for").iter().collect();
+    let lines: Vec<_> = headers.get_all(FORWARDED_FOR).iter().collect();
     lines.into_iter().rev().flat_map(|line| {
         let hops: Vec<_> = line.to_str().unwrap_or("?").rsplit(',').map(|hop| address(hop.trim())).collect();
         hops

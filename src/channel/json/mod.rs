@@ -67,7 +67,7 @@ async fn take_batch(edge: &Edge, request: Request) -> Result<Bytes, Refusal> {
     let key = program(edge, &request, Action::Submit)?;
     let media_type = json_body(&request, &["application/json", "application/x-ndjson"])?;
     let (_, body) = request.read_packed(bounds.batch_bytes, bounds).await?;
-    let items = match media_type.as_str() {
+    let items = match media_type {
         "application/x-ndjson" => Items::lines(&body, bounds.batch_items)?,
         _ => Items::array(&body, bounds.batch_items)?,
     };
@@ -80,10 +80,10 @@ pub(crate) fn program(edge: &Edge, request: &Request, action: Action) -> Result<
 }
 
 /// The media type, when it is one of those.
-pub(crate) fn json_body(request: &Request, taken: &[&str]) -> Result<String, Refusal> {
+pub(crate) fn json_body(request: &Request, taken: &[&'static str]) -> Result<&'static str, Refusal> {
     let media_type = request.media_type();
-    if taken.contains(&media_type.as_str()) {
-        return Ok(media_type);
+    if let Some(known) = taken.iter().find(|known| media_type.eq_ignore_ascii_case(known)) {
+        return Ok(known);
     }
     let detail = format!("send the body as `Content-Type: {}`", taken.join("` or `"));
     Err(Refusal::new(Reason::UnsupportedMediaType, detail))
