@@ -49,7 +49,8 @@ pub(crate) fn get(
     known: Option<&Known>,
 ) -> Reply {
     let query = Fields::of_query(visit.query);
-    let sheet = opened.sheet(context, visit, &query);
+    let mut sheet = opened.clone().into_sheet(context, visit, &query);
+    shows_form(&mut sheet, context, &query);
     let selected = page::preselected(&opened.invitation.survey, opened.score, &query);
     // What one stated, another may not read by stating the same.
     let is_proven = matches!(opened.invitation.proof, Proof::Link { .. });
@@ -82,7 +83,11 @@ pub(crate) async fn post(
     match (read, outcome) {
         (Ok(opened), outcome) => {
             let fields = fields.unwrap_or_default();
-            opened.sheet(context, visit, &fields).answer(&fields, &outcome)
+            let mut sheet = opened.into_sheet(context, visit, &fields);
+            if outcome.is_err() {
+                shows_form(&mut sheet, context, &fields);
+            }
+            sheet.answer(&fields, &outcome)
         }
         (Err(refusal), outcome) => refused(context, visit, &outcome.err().unwrap_or(refusal)),
     }
@@ -159,19 +164,24 @@ impl OpenedLink {
 
     /// The link's pages. `fields` are those of the query, or of the form that was sent: what was chosen there is the
     /// page's language, and its key goes on.
-    fn sheet(&self, context: &Context<'_>, visit: &Visit<'_>, fields: &Fields) -> Sheet {
-        let mut sheet = Sheet::new(context, visit, self.invitation.clone(), fields.last("lang"));
-        sheet.action.clone_from(&self.action);
-        sheet.opt_out = self.opt_out.clone().map(|href| (href, self.is_out));
+    fn into_sheet(self, context: &Context<'_>, visit: &Visit<'_>, fields: &Fields) -> Sheet {
         let needs_key = !self.invitation.is_identified() && self.invitation.link_key().is_none();
+        let sends_presses = self.invitation.survey.email_confirm == EmailConfirm::Gesture;
+        let mut sheet = Sheet::new(context, visit, self.invitation, fields.last("lang"));
+        sheet.action = self.action;
+        sheet.opt_out = self.opt_out.map(|href| (href, self.is_out));
+        sheet.sends_presses = sends_presses;
         if needs_key {
             sheet.carry_key(page::form_key(fields));
         }
-        sheet.carry_seal(context, fields);
-        sheet.tell_presses();
-        sheet.sends_presses = self.invitation.survey.email_confirm == EmailConfirm::Gesture;
         sheet
     }
+}
+
+/// Gives a sheet what goes with a form that is to be sent; thanks go without.
+fn shows_form(sheet: &mut Sheet, context: &Context<'_>, fields: &Fields) {
+    sheet.carry_seal(context, fields);
+    sheet.tell_presses();
 }
 
 fn by_token(context: &Context<'_>, token: &str) -> Result<Invitation, Refusal> {
