@@ -168,7 +168,8 @@ impl Dialect {
     }
 
     fn find(&self, language: &Language) -> Option<&'static Spoken> {
-        self.languages.iter().find(|spoken| spoken.primary.contains(&language.primary()))
+        let primary = language.primary();
+        self.languages.iter().find(|spoken| spoken.primary.contains(&primary))
     }
 }
 
