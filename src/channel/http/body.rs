@@ -1,12 +1,13 @@
 //! Reads bodies, bounded in bytes and time, compressed and not.
 
-use std::{io::Read as _, time::Duration};
+use std::{future::poll_fn, io::Read as _, pin::pin, task::Poll, time::Duration};
 
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
 use http::{HeaderMap, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
+use tokio::time::error::Elapsed;
 
 use crate::outcome::{Reason, Refusal};
 
@@ -96,7 +97,7 @@ async fn whole(
         return Err(too_large(bytes));
     }
     #[allow(clippy::disallowed_methods, reason = "the body is limited")]
-    let collected = tokio::time::timeout(timeout, Limited::new(&mut body, bytes).collect()).await;
+    let collected = within(timeout, Limited::new(&mut body, bytes).collect()).await;
     match collected {
         Ok(Ok(whole)) => Ok(whole.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
@@ -108,6 +109,26 @@ async fn whole(
             let detail = format!("the body did not arrive within {} s", timeout.as_secs());
             Err(Refusal::new(Reason::BodyTimeout, detail))
         }
+    }
+}
+
+/// As [`tokio::time::timeout`], but what is there at the second look needs no timer: a connection hands out a body that
+/// came with its head once it was asked for it, and nearly all do.
+async fn within<F: Future>(timeout: Duration, future: F) -> Result<F::Output, Elapsed> {
+    let mut future = pin!(future);
+    let mut has_looked = false;
+    let looked = poll_fn(|context| match future.as_mut().poll(context) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending if has_looked => Poll::Ready(None),
+        Poll::Pending => {
+            has_looked = true;
+            context.waker().wake_by_ref();
+            Poll::Pending
+        }
+    });
+    match looked.await {
+        Some(output) => Ok(output),
+        None => tokio::time::timeout(timeout, future).await,
     }
 }
 
@@ -191,5 +212,18 @@ mod tests {
         for refused in [&["br"][..], &["zstd"], &["deflate"], &["gzip, gzip"], &["identity", "gzip"], &[""]] {
             assert_eq!(coded(refused), None, "{refused:?}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_comes_at_the_second_look_needs_no_timer_and_what_does_not_come_is_waited_for_no_longer() {
+        let begun = tokio::time::Instant::now();
+        let mut looks = 0;
+        let second = poll_fn(|_| {
+            looks += 1;
+            if looks == 2 { Poll::Ready(7) } else { Poll::Pending }
+        });
+        assert_eq!(within(Duration::ZERO, second).await, Ok(7));
+        assert!(within(Duration::from_secs(3), std::future::pending::<()>()).await.is_err());
+        assert_eq!(begun.elapsed(), Duration::from_secs(3));
     }
 }
