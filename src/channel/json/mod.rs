@@ -45,11 +45,13 @@ async fn take(edge: &Edge, request: Request) -> Result<Receipt, Refusal> {
     let idempotency_key = idempotency_key(&request).map_err(refuse)?;
     let extras = Extras { idempotency_key, target_is_known: false };
     json_body(&request, &["application/json"]).map_err(refuse)?;
-    let (_, body) = request.read(edge.settings.http.body_bytes, &edge.settings.http).await.map_err(refuse)?;
-    let proof = Proof::Key(Arc::clone(&key));
-    let fields = Fields::read(&body).map_err(refuse)?;
-    let submission = decode(fields, Channel::Api, proof, extras, &edge.settings.identity_key);
-    edge.intake.submit(submission).await
+    let read = request.read(edge.settings.http.body_bytes, &edge.settings.http).await;
+    // The body goes before Redis and the disk are waited for: it shares its memory with what the connection reads next.
+    let submission = read.and_then(|(_, body)| {
+        let (fields, proof) = (Fields::read(&body)?, Proof::Key(Arc::clone(&key)));
+        Ok(decode(fields, Channel::Api, proof, extras, &edge.settings.identity_key))
+    });
+    edge.intake.submit(submission.map_err(refuse)?).await
 }
 
 /// `POST /v1/responses/batch`.

@@ -68,7 +68,9 @@ pub(in crate::channel::http) fn preflight(edge: &Edge, request: &Request) -> Rep
 pub(in crate::channel::http) async fn beacon(edge: &Edge, request: Request) -> Reply {
     let trace = request.trace;
     let catalog = edge.catalog.load_full();
-    let origin = request.parts.headers.get(header::ORIGIN).cloned();
+    // A copy: a clone would hold on to what the connection has read, which it could not read into again.
+    let origin = request.parts.headers.get(header::ORIGIN);
+    let origin = origin.and_then(|origin| HeaderValue::from_bytes(origin.as_bytes()).ok());
     let read = read_beacon(edge, &catalog, request).await;
     let (brand, result) = match read {
         Ok(submission) => {
