@@ -64,8 +64,8 @@ impl<'a> Address<'a> {
     /// The URL that the signature covers.
     pub(super) fn url(&self) -> String {
         match self.query {
-            None => format!("{}{}", self.base, self.path),
-            Some(query) => format!("{}{}?{query}", self.base, self.path),
+            None => [self.base, self.path].concat(),
+            Some(query) => [self.base, self.path, "?", query].concat(),
         }
     }
 
@@ -134,10 +134,10 @@ impl<'a> Address<'a> {
 
     fn with(&self, segment: &str, ours: &str) -> String {
         let (operators, _) = self.parts();
-        let operators = operators.filter(|query| !query.is_empty());
-        let between = if operators.is_some() { "&" } else { "" };
+        let operators = operators.unwrap_or("");
+        let between = if operators.is_empty() { "" } else { "&" };
         let path = if segment.is_empty() { self.path } else { self.path.trim_end_matches('/') };
-        format!("{}{path}{segment}?{}{between}{ours}", self.base, operators.unwrap_or(""))
+        [self.base, path, segment, "?", operators, between, ours].concat()
     }
 
     /// The operator's query and ours. Ours is a tail, so the last beginning counts.

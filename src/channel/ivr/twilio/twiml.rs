@@ -56,21 +56,22 @@ impl Printer<'_> {
         response.write_inner_content(|xml| match &turn.then {
             Then::Keys { most, timeout_s, speech, next } => {
                 let language = speech.as_ref().map_or_else(|| first_language(turn), |it| Some(&it.language));
-                let attributes = self.gather([*most, *timeout_s], speech.as_ref(), language, next);
+                let next = self.address.of_next(next);
+                let attributes = self.gather([*most, *timeout_s], speech.as_ref(), language, &next);
                 let gather = element(xml, "Gather", &attributes);
                 gather.write_inner_content(|xml| self.lines(xml, &turn.lines))?;
-                self.redirect(xml, next)
+                redirect(xml, &next)
             }
             Then::Comment { longest_s, silence_s, language, next } => {
                 self.lines(xml, &turn.lines)?;
                 let attributes = self.record(*longest_s, *silence_s, language, next);
                 element(xml, "Record", &attributes).write_empty()?;
-                self.redirect(xml, next)
+                redirect(xml, &self.address.of_next(next))
             }
             Then::Moment { pause_s, next } => {
                 self.lines(xml, &turn.lines)?;
                 element(xml, "Pause", &[("length", pause_s.to_string())]).write_empty()?;
-                self.redirect(xml, next)
+                redirect(xml, &self.address.of_next(next))
             }
             Then::HangUp => {
                 self.lines(xml, &turn.lines)?;
@@ -85,7 +86,7 @@ impl Printer<'_> {
         [most, timeout_s]: [u8; 2],
         speech: Option<&Speech>,
         language: Option<&Language>,
-        next: &State,
+        next: &str,
     ) -> Vec<(&'static str, String)> {
         let mut attributes = vec![
             ("input", if speech.is_some() { "dtmf speech" } else { "dtmf" }.to_owned()),
@@ -96,7 +97,7 @@ impl Printer<'_> {
         if self.dialect.action_on_empty_result {
             attributes.push(("actionOnEmptyResult", "true".to_owned()));
         }
-        attributes.push(("action", self.address.of_next(next)));
+        attributes.push(("action", next.to_owned()));
         if self.dialect.gather_method {
             attributes.push(("method", "POST".to_owned()));
         }
@@ -156,12 +157,12 @@ impl Printer<'_> {
             Line::Recording(address) => content(xml.create_element("Play"), address),
         })
     }
+}
 
-    /// Dialects that make no turn of silence come to this.
-    fn redirect(&self, xml: &mut Xml, next: &State) -> io::Result<()> {
-        let redirect = xml.create_element("Redirect").with_attribute(("method", "POST"));
-        content(redirect, &self.address.of_next(next))
-    }
+/// Dialects that make no turn of silence come to this.
+fn redirect(xml: &mut Xml, next: &str) -> io::Result<()> {
+    let redirect = xml.create_element("Redirect").with_attribute(("method", "POST"));
+    content(redirect, next)
 }
 
 type Element<'x> = quick_xml::writer::ElementWriter<'x, Vec<u8>>;
