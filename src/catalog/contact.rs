@@ -181,6 +181,25 @@ mod tests {
     }
 
     #[test]
+    fn a_number_that_is_known_reads_as_it_was_read_first() {
+        for (written, e164, country) in [
+            ("+41 44 668 18 00", "+41446681800", Some("CH")),
+            ("+1 650 253 0000", "+16502530000", Some("US")),
+            ("+442079460000", "+442079460000", Some("GB")),
+        ] {
+            for _ in 0..2 {
+                let contact = Contact::phone(written).unwrap();
+                assert_eq!((contact.value(), contact.country().as_deref()), (e164, country));
+                assert!(KNOWN.plan(e164).is_some(), "{e164}");
+                assert_eq!(Contact::phone(e164), Some(contact));
+            }
+        }
+        let with_extension = Contact::phone("+1 650 253 0000 ext. 12").unwrap();
+        assert_eq!(with_extension, Contact::Phone("+16502530000".into()));
+        assert!(KNOWN.plan("+1 650 253 0000 ext. 12").is_none() && KNOWN.plan("+266696687").is_none());
+    }
+
+    #[test]
     fn what_providers_send_for_anonymous_callers_is_nobody() {
         let anonymous =
             ["+266696687", "+7378742833", "+2562533", "+8656696", "+86282452253", "anonymous", "Restricted"];
