@@ -8,7 +8,7 @@
 
 use std::pin::pin;
 
-use futures_util::{Stream, StreamExt as _, stream::FuturesUnordered};
+use futures_util::{FutureExt as _, Stream, StreamExt as _, stream::FuturesUnordered};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::task::TaskTracker;
@@ -38,7 +38,7 @@ async fn drive<T, R, Work: Future<Output = R>>(
     work: impl Fn(T) -> Work,
     results: mpsc::Sender<R>,
 ) {
-    let mut items = pin!(items.fuse());
+    let (mut items, mut abandoned) = (pin!(items.fuse()), pin!(results.closed()));
     let mut begun = FuturesUnordered::new();
     loop {
         let next = async { Some((results.reserve().await.ok()?, items.next().await?)) };
@@ -48,9 +48,10 @@ async fn drive<T, R, Work: Future<Output = R>>(
                 Some((place, item)) => begun.push(Box::pin(async { place.send(work(item).await) })),
                 None => break,
             },
-            Some(()) = begun.next() => {}
+            // Many end by one write to the disk: the stream is not asked for more in between.
+            Some(()) = begun.next() => while let Some(Some(())) = begun.next().now_or_never() {},
             // Nobody will read: what is begun still ends.
-            () = results.closed() => break,
+            () = &mut abandoned => break,
         }
     }
     begun.collect::<()>().await;
