@@ -8,6 +8,11 @@ use crate::support::{Call, Gateway, PUBLIC_BASE, Plan, Redis, parameters, score_
 const CALLER: &str = "+41446681800";
 const PATH: &str = "/ivr/twilio/acme/support-nps?lang=de&interaction=t-1&respondent=crm-1";
 
+/// Gateways that wait for Redis longer than a busy machine pauses: a key that could not be asked for is a new one.
+fn sharing(redis: &Redis) -> Plan {
+    Plan::new().redis(redis.url()).set("redis.timeout", "5 s")
+}
+
 /// A turn as it was sent, and what was said to it.
 struct Turn {
     url: Url,
@@ -63,10 +68,10 @@ async fn turns_of_an_ended_call_that_come_again_are_doubles() {
 #[tokio::test]
 async fn turns_come_again_at_another_gateway_and_the_last_one_after_a_restart() {
     let redis = Redis::start().await;
-    let mut first = Plan::new().redis(redis.url()).start().await;
+    let mut first = sharing(&redis).start().await;
     let turns = call(&first).await;
     first.store().scored("t-1", "recommend", 10).await;
-    let second = Plan::new().redis(redis.url()).only_edge(&first.store_url()).start().await;
+    let second = sharing(&redis).only_edge(&first.store_url()).start().await;
     wait_for("what the first gateway has on disk to be known to the second", async || {
         let before = second.settled_ledger().await["appended"].clone();
         turns[2].again(&second).await;
@@ -90,7 +95,7 @@ async fn turns_come_again_at_another_gateway_and_the_last_one_after_a_restart() 
 #[tokio::test]
 async fn turns_that_may_not_be_on_disk_are_written_again_with_their_first_stamps() {
     let redis = Redis::start().await;
-    let first = Plan::new().redis(redis.url()).start().await;
+    let first = sharing(&redis).start().await;
     let turns = call(&first).await;
     let before = first.store().scored("t-1", "recommend", 10).await;
     first.settled_ledger().await;
@@ -99,7 +104,7 @@ async fn turns_that_may_not_be_on_disk_are_written_again_with_their_first_stamps
         (!numbers.trim_ascii().is_empty()).then_some(())
     })
     .await;
-    let second = Plan::new().redis(redis.url()).only_edge(&first.store_url()).start().await;
+    let second = sharing(&redis).only_edge(&first.store_url()).start().await;
     let forget = "for _, key in ipairs(redis.call('KEYS', '*r:*')) do redis.call('DEL', key) end";
     assert!(redis.cli(&["EVAL", forget, "0"]).status.success());
     for turn in turns.iter().rev().chain(&turns) {
