@@ -232,14 +232,13 @@ impl Event {
 
 impl Next {
     fn to_json(&self) -> Json {
-        let mut next = json!({"question": self.question, "text": self.text});
-        if let Some(audio) = &self.audio {
-            next["audio"] = json!(audio);
-        }
-        if self.is_text {
-            next["kind"] = json!(Kind::Text.word());
-        }
-        next
+        let fields = [
+            ("question", Some(self.question.as_str())),
+            ("text", Some(self.text.as_str())),
+            ("audio", self.audio.as_deref()),
+            ("kind", self.is_text.then_some(Kind::Text.word())),
+        ];
+        fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), json!(value?)))).collect()
     }
 }
 
