@@ -59,6 +59,9 @@ async fn gather(connection: MultiplexedConnection, mut waiting: mpsc::Receiver<O
     let mut on_the_way = FuturesUnordered::new();
     loop {
         tokio::select! {
+            // Which goes first must not be chance: a simulated run is told by its seed alone.
+            biased;
+            Some(()) = on_the_way.next() => {}
             order = waiting.recv() => {
                 let Some(first) = order else { return };
                 yield_now().await;
@@ -68,7 +71,6 @@ async fn gather(connection: MultiplexedConnection, mut waiting: mpsc::Receiver<O
                 }
                 on_the_way.push(exchange(connection.clone(), orders));
             }
-            Some(()) = on_the_way.next() => {}
         }
     }
 }
