@@ -31,6 +31,8 @@ pub(crate) async fn measure(bench: Bench<'_>, floor: &Floor, most: u64) -> anyho
     let rows = Rows { bench, floor };
     let sample = Shape::sample(bench.plan);
     rows.claims(sample, most).await?;
+    standing::idle_connections(bench, sample).await?;
+    standing::reload(bench, sample).await?;
     let mut first = None;
     for surveys in SURVEYS {
         let shape = Shape { surveys, ..sample };
@@ -44,8 +46,6 @@ pub(crate) async fn measure(bench: Bench<'_>, floor: &Floor, most: u64) -> anyho
     rows.comments(sample).await?;
     rows.tls(sample).await?;
     rows.without_redis(sample).await?;
-    standing::idle_connections(bench, sample).await?;
-    standing::reload(bench, sample).await?;
     rows.backlog(sample, most).await
 }
 

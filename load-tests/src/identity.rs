@@ -158,9 +158,13 @@ pub(crate) fn get(path: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").into_bytes()
 }
 
-/// A request by POST without a body.
+/// The admin token of the gateways that a bench starts.
+pub(crate) const ADMIN_TOKEN: &str = "admin-token-of-the-bench";
+
+/// A request to the admin listener by POST, without a body.
 pub(crate) fn order(path: &str) -> Vec<u8> {
-    format!("POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n").into_bytes()
+    let fields = format!("host: localhost\r\nauthorization: Bearer {ADMIN_TOKEN}\r\ncontent-length: 0\r\n");
+    format!("POST {path} HTTP/1.1\r\n{fields}\r\n").into_bytes()
 }
 
 fn authorized() -> String {

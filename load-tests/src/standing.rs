@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::{
     figure::Figure,
-    identity::{self, Numbers, Request},
+    identity::{Numbers, Request},
     latency::{open_loop, quantile},
     load::Connection,
     scenario::Bench,
@@ -28,11 +28,14 @@ const RATE: f64 = 1_000.0;
 /// Prints the memory for each connection that was used once and is kept open.
 pub(crate) async fn idle_connections(bench: Bench<'_>, shape: Shape) -> anyhow::Result<()> {
     let system = System::start(bench.plan, bench.cores, "idle-connections", shape).await?;
+    let request = Request::Json(Numbers::default());
     let before = system.resident_bytes()?;
-    let mut idle = Vec::new();
+    let (mut idle, mut wire, mut body) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..IDLE {
         let mut connection = Connection::open(system.http).await?;
-        ensure!(connection.exchange(&identity::get("/openapi.json")).await?.status == 200, "no reply");
+        request.write(&mut wire, &mut body);
+        let status = connection.exchange(&wire).await?.status;
+        ensure!(status == request.taken_status(), "a reply was {status}");
         idle.push(connection);
     }
     let each = (system.resident_bytes()? - before) / u64::from(IDLE);

@@ -118,6 +118,7 @@ impl System {
         if shape.patient {
             config.set("gateway.toml", "limits.queue_delay", PATIENCE)?;
         }
+        config.set("gateway.toml", "admin.token", identity::ADMIN_TOKEN)?;
         config.add_surveys(shape.surveys)?;
         config.add_brands(shape.brands)?;
         let trust = if shape.tls { Some(Trust::install(&config)?) } else { None };
