@@ -55,7 +55,8 @@ async fn without_a_script_the_waiting_page_has_a_button_that_sends_again() {
     fill(&browser, &gateway).await;
     exhaust(&gateway).await;
     for _ in 0..100 {
-        browser.find(fantoccini::Locator::Css("form button")).await.unwrap().click().await.unwrap();
+        let button = browser.find(fantoccini::Locator::Css("form button")).await.unwrap();
+        turn(&browser, async || button.click().await.unwrap()).await;
         let title = browser.title().await.unwrap();
         if title == "Thank you!" {
             break;
