@@ -20,6 +20,7 @@
 pub mod clock;
 pub mod outcome;
 pub(crate) mod parts;
+pub(crate) mod patient;
 pub mod proto;
 pub(crate) mod windowed;
 

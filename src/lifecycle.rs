@@ -1,6 +1,9 @@
 //! From starting to stopped: what the probes see, what ends the process, and with which code.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::{
+    io,
+    sync::atomic::{AtomicU8, Ordering},
+};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -40,43 +43,47 @@ impl Lifecycle {
     }
 }
 
-/// The signals that the process listens to.
+/// The signals that ask the process to stop: SIGTERM and SIGINT.
 #[derive(Debug)]
-pub(crate) struct Signals {
+pub(crate) struct Stop {
     terminate: Signal,
     interrupt: Signal,
-    hangup: Signal,
 }
 
-/// What a signal asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Asked {
-    /// SIGTERM or SIGINT.
-    Stop,
-    /// SIGHUP.
-    Reload,
-}
-
-impl Signals {
+impl Stop {
     /// Takes the signals over.
     ///
     /// # Errors
     /// The system does not allow it.
-    pub(crate) fn listen() -> std::io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hangup: signal(SignalKind::hangup())?,
-        })
+    pub(crate) fn listen() -> io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// Waits for one of them.
+    pub(crate) async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// The signal that asks for a reload: SIGHUP. Those that come while one is under way ask for one more.
+#[derive(Debug)]
+pub(crate) struct Hangup(Signal);
+
+impl Hangup {
+    /// Takes the signal over.
+    ///
+    /// # Errors
+    /// The system does not allow it.
+    pub(crate) fn listen() -> io::Result<Self> {
+        signal(SignalKind::hangup()).map(Self)
     }
 
     /// Waits for the next one.
-    pub(crate) async fn next(&mut self) -> Asked {
-        tokio::select! {
-            _ = self.terminate.recv() => Asked::Stop,
-            _ = self.interrupt.recv() => Asked::Stop,
-            _ = self.hangup.recv() => Asked::Reload,
-        }
+    pub(crate) async fn asked(&mut self) {
+        self.0.recv().await;
     }
 }
 

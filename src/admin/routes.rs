@@ -56,7 +56,7 @@ fn read(admin: &Admin, path: &str) -> Reply {
 
 async fn write(admin: &Admin, path: &str, query: Option<&str>) -> Reply {
     match (path, &admin.edge) {
-        ("/reload", _) => match admin.reload.run() {
+        ("/reload", _) => match admin.reload.run().await {
             Ok(hash) => body(StatusCode::OK, &json!({ "reloaded": true, "hash": hash })),
             Err(problems) => body(
                 StatusCode::UNPROCESSABLE_ENTITY,

@@ -5,7 +5,7 @@ mod drain;
 #[cfg(test)]
 mod visitors;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{convert::Infallible, net::SocketAddr, sync::Arc};
 
 use arc_swap::ArcSwap;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -19,7 +19,7 @@ use crate::{
     config::{Role, Settings},
     forward::{Forward, ForwardState},
     intake::claim::Claims,
-    lifecycle::{Asked, Failure, Lifecycle, Signals},
+    lifecycle::{Failure, Hangup, Lifecycle, Stop},
     listener::Listener,
     spool::Spool,
     store::{self, Store},
@@ -30,14 +30,16 @@ use crate::{
 /// # Errors
 /// What kept it from starting, or ended it.
 pub(crate) async fn run(settings: Settings, catalog: Catalog, source: ConfigSource) -> Result<(), Failure> {
-    let mut signals = Signals::listen().map_err(|error| Failure::Internal(format!("no signals: {error}")))?;
+    let no_signals = |error| Failure::Internal(format!("no signals: {error}"));
+    let (mut stop, mut hangup) = (Stop::listen().map_err(no_signals)?, Hangup::listen().map_err(no_signals)?);
     let gateway = Gateway::build(settings, catalog, source, Clock::System).await?;
     let reload = Arc::clone(&gateway.admin.serves.reload);
     let lifecycle = Arc::clone(&gateway.admin.serves.lifecycle);
     let (drain, conflicts) = gateway.start();
     lifecycle.serving();
     let ended = tokio::select! {
-        () = told_to_stop(&mut signals, &reload) => Ok(()),
+        () = stop.asked() => Ok(()),
+        never = reload_when_told(&mut hangup, &reload) => match never {},
         failure = identity_conflict(conflicts) => Err(failure),
     };
     lifecycle.draining();
@@ -174,10 +176,10 @@ async fn log_end<E: std::fmt::Display>(listener: &'static str, serving: impl Fut
     }
 }
 
-/// Reloads on SIGHUP until SIGTERM or SIGINT.
-async fn told_to_stop(signals: &mut Signals, reload: &Reload) {
-    while signals.next().await == Asked::Reload {
-        drop(reload.run());
+async fn reload_when_told(hangup: &mut Hangup, reload: &Reload) -> Infallible {
+    loop {
+        hangup.asked().await;
+        drop(reload.run().await);
     }
 }
 

@@ -1,6 +1,6 @@
 //! The one thread that writes. Batches that wait together are committed together; everyone learns the fate of its own.
 
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -10,6 +10,7 @@ use super::{
     record::Checked,
     sqlite::{Erased, Erasure, Ledger, LedgerError, LinkBounds, ShortLink},
 };
+use crate::patient;
 
 /// Jobs that may wait; a stream that finds no room waits with its batch, and so does its gateway.
 const QUEUE: usize = 64;
@@ -17,9 +18,6 @@ const QUEUE: usize = 64;
 /// wait for the same disk: some 4 MB to be synced. Four times as many cost a third less each, and held the spool up for
 /// up to a tenth of a second.
 const RECORDS_PER_COMMIT: usize = 512;
-
-/// A tenth of the weight of a thread that is not nice, when both want the same core.
-const NICENESS: i32 = 10;
 
 type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 
@@ -43,11 +41,7 @@ pub(super) struct Writer {
 impl Writer {
     pub(super) fn start(ledger: Ledger) -> std::io::Result<Self> {
         let (mut writer, writing) = Self::waiting(ledger);
-        let thread = thread::Builder::new().name("store-writer".to_owned()).spawn(move || {
-            give_way();
-            writing.run();
-        })?;
-        writer.thread = Some(thread);
+        writer.thread = Some(patient::spawn("store-writer", move || writing.run())?);
         Ok(writer)
     }
 
@@ -99,13 +93,6 @@ impl Writer {
 
 /// What lies in a spool can wait, whoever asks to be answered cannot: where cores are short, the edge beside it goes
 /// first.
-fn give_way() {
-    let this_thread = Some(rustix::thread::gettid());
-    if let Err(error) = rustix::process::setpriority_process(this_thread, NICENESS) {
-        tracing::debug!(%error, "the store's writer keeps its priority");
-    }
-}
-
 impl Drop for Writer {
     fn drop(&mut self) {
         self.jobs = None;
