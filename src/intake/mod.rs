@@ -136,16 +136,16 @@ impl Intake {
     /// # Errors
     /// [`Reason::Busy`].
     pub fn keep_up(&self) -> Result<(), Refusal> {
-        if self.has_room(self.limiter.window()) { Ok(()) } else { Err(busy()) }
+        if self.limiter.has_room(self.in_flight()) { Ok(()) } else { Err(busy()) }
     }
 
     /// Holds a stream back until the gateway has caught up, a second at the most.
     pub async fn catch_up(&self) {
-        self.limiter.catch_up(|window| self.has_room(window)).await;
+        self.limiter.catch_up(|| self.in_flight()).await;
     }
 
-    fn has_room(&self, window: usize) -> bool {
-        self.in_flight.saturating_sub(self.places.available_permits()) < window
+    fn in_flight(&self) -> usize {
+        self.in_flight.saturating_sub(self.places.available_permits())
     }
 
     /// What the same person has answered before, as far as the claims know: scores by question id. The submission need

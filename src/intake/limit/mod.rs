@@ -95,9 +95,9 @@ impl Limiter {
         }
     }
 
-    /// How many submissions may be in flight for the cores to keep up.
-    pub fn window(&self) -> usize {
-        self.pulse.window()
+    /// Whether the cores keep up with one more submission beside those in flight.
+    pub fn has_room(&self, in_flight: usize) -> bool {
+        self.pulse.has_room(in_flight)
     }
 
     /// Somebody goes on who could have at `ready`.
@@ -105,9 +105,9 @@ impl Limiter {
         self.pulse.resumed(ready);
     }
 
-    /// Waits until `has_room` for one more in a window, a second at the most.
-    pub async fn catch_up(&self, has_room: impl Fn(usize) -> bool) {
-        self.pulse.catch_up(has_room).await;
+    /// Waits until there is room for one more beside those in flight, a second at the most.
+    pub async fn catch_up(&self, in_flight: impl Fn() -> usize) {
+        self.pulse.catch_up(in_flight).await;
     }
 
     /// Counts a submission against its source address, link or call; an API key has its quota instead.
