@@ -6,8 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde_json::json;
-use tokio::{task::JoinSet, time::timeout};
+use anyhow::Context as _;
+use tokio::{sync::oneshot, task::JoinSet, time::timeout};
 
 use super::probe::Probe;
 use crate::{
@@ -21,17 +21,18 @@ use crate::{
 
 /// A reply that is not there by then is given up.
 const REPLY_WITHIN: Duration = Duration::from_secs(20);
+/// Niceness.
+const LOWEST: i32 = 19;
 
 /// One answer that was sent, and by whom.
 pub(super) type Sample = (Person, Sent);
 
-/// Connections, and what was sent over them.
+/// The programs, and what they sent.
 #[derive(Debug)]
 pub(super) struct Flood {
     address: SocketAddr,
-    /// Used by a run.
+    /// Connections of a run.
     most: usize,
-    connections: Vec<Connection>,
     next_person: u32,
     began: Instant,
     sent: Vec<Sample>,
@@ -58,17 +59,27 @@ pub(super) struct Turn {
 }
 
 /// What one connection did.
+#[derive(Debug)]
 pub(super) struct Done {
-    connection: Connection,
     pub(super) sent: Vec<Sample>,
     not_sent: u64,
 }
 
+/// Connections that take turns, one each `each`; one that still waits for its reply leaves its turn out.
+#[derive(Clone, Copy, Debug)]
+struct Round {
+    address: SocketAddr,
+    began: Instant,
+    connections: u32,
+    each: Duration,
+    length: Duration,
+    first_person: u32,
+}
+
 impl Flood {
-    /// So many connections at the most; they are opened when they are needed, since silent ones are closed.
+    /// So many connections at the most.
     pub(super) fn new(address: SocketAddr, most: usize) -> Self {
-        let (connections, sent) = (Vec::new(), Vec::new());
-        Self { address, most, connections, next_person: 0, began: Instant::now(), sent, not_sent: 0 }
+        Self { address, most, next_person: 0, began: Instant::now(), sent: Vec::new(), not_sent: 0 }
     }
 
     /// Programs beside the flood, for as long.
@@ -100,38 +111,25 @@ impl Flood {
         Ok(sends)
     }
 
-    /// The connections take turns, one each `each`; one that still waits for its reply leaves its turn out.
     async fn turns(&mut self, wanted: usize, each: Duration, length: Duration) -> anyhow::Result<Sends> {
-        self.connections.retain(Connection::is_idle);
-        while self.connections.len() < wanted {
-            self.connections.push(Connection::open(self.address).await?);
-        }
-        let begin = Instant::now();
-        let count = u32::try_from(wanted)?;
-        let mut turns = JoinSet::new();
-        for (place, connection) in (0..count).zip(std::mem::take(&mut self.connections)) {
-            let turn = Turn {
-                first: begin + each * place,
-                every: each * count,
-                end: begin + length,
-                person: self.next_person + place,
-                people_step: count,
-            };
-            turns.spawn(turn.run(self.address, connection, self.began));
-        }
+        let round = Round {
+            address: self.address,
+            began: self.began,
+            connections: u32::try_from(wanted)?,
+            each,
+            length,
+            first_person: self.next_person,
+        };
+        let (begin, turns) = round.on_a_thread().await?;
         let mut run = Sends { length, ..Sends::default() };
-        let mut most = self.next_person;
-        while let Some(done) = turns.join_next().await {
-            let done = done??;
-            self.connections.push(done.connection);
+        for done in turns {
             run.not_sent += done.not_sent;
             for sample in done.sent {
                 run.add(&sample, (self.began + sample.1.at).saturating_duration_since(begin));
-                most = most.max(sample.0.number + 1);
+                self.next_person = self.next_person.max(sample.0.number + 1);
                 self.sent.push(sample);
             }
         }
-        self.next_person = most;
         Ok(run)
     }
 
@@ -150,6 +148,47 @@ impl Flood {
         history.counts.not_sent = self.not_sent;
         history
     }
+}
+
+impl Round {
+    /// One thread, since several would spend much of the one core on waking each other. It gives way to the probe, which
+    /// would otherwise measure how long it waits for the flood's slice of the core to end.
+    async fn on_a_thread(self) -> anyhow::Result<(Instant, Vec<Done>)> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (reply, done) = oneshot::channel();
+        std::thread::Builder::new().name("flood".to_owned()).spawn(move || {
+            drop(reply.send(give_way().and_then(|()| runtime.block_on(self.take_turns()))));
+        })?;
+        done.await.context("the flood panicked")?
+    }
+
+    /// When it began, and what each connection did. They are opened anew: silent ones would have been closed.
+    async fn take_turns(self) -> anyhow::Result<(Instant, Vec<Done>)> {
+        let mut open = Vec::new();
+        for _ in 0..self.connections {
+            open.push(Connection::open(self.address).await?);
+        }
+        let begin = Instant::now();
+        let mut turns = JoinSet::new();
+        for (place, connection) in (0..self.connections).zip(open) {
+            let turn = Turn {
+                first: begin + self.each * place,
+                every: self.each * self.connections,
+                end: begin + self.length,
+                person: self.first_person + place,
+                people_step: self.connections,
+            };
+            turns.spawn(turn.run(self.address, connection, self.began));
+        }
+        let done = turns.join_all().await.into_iter().collect::<anyhow::Result<_>>()?;
+        Ok((begin, done))
+    }
+}
+
+/// Takes the thread that calls it to the lowest priority.
+fn give_way() -> anyhow::Result<()> {
+    let this_thread = Some(rustix::thread::gettid());
+    rustix::process::setpriority_process(this_thread, LOWEST).context("the flood cannot be made nice")
 }
 
 impl Turn {
@@ -186,17 +225,18 @@ impl Turn {
             not_sent += u64::from(missed);
             self.first += self.every.saturating_mul(missed);
         }
-        Ok(Done { connection, sent, not_sent })
+        Ok(Done { sent, not_sent })
     }
 }
 
 async fn ask(connection: &mut Connection, person: Person, answer: Answer) -> Fate {
-    let body = json!({
-        "survey": "support-nps", "brand": "acme", "interaction": person.interaction(),
-        "respondent": {"ref": person.respondent()}, "locale": "en", "country": "CH",
-        "answers": {"recommend": answer.score},
-    });
-    let body = body.to_string();
+    // Not by a serializer: the cheaper a request is made, the more of the core's time is the probe's.
+    let body = format!(
+        r#"{{"survey":"support-nps","brand":"acme","interaction":"{}","respondent":{{"ref":"{}"}},"locale":"en","country":"CH","answers":{{"recommend":{}}}}}"#,
+        person.interaction(),
+        person.respondent(),
+        answer.score,
+    );
     let request = format!(
         "POST /v1/responses HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
          authorization: Bearer {API_KEY}\r\ncontent-length: {}\r\n\r\n{body}",
