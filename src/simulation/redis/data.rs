@@ -11,6 +11,8 @@ use crate::clock::Timestamp;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Data {
     keys: BTreeMap<Vec<u8>, Entry>,
+    /// How many were made so far.
+    made: u64,
     /// Scripts by their hash; here: the hash of the only one there is.
     scripts: BTreeSet<Vec<u8>>,
 }
@@ -19,6 +21,8 @@ pub(super) struct Data {
 struct Entry {
     held: Held,
     expires: Option<Timestamp>,
+    /// It is the so-manieth.
+    number: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -66,8 +70,11 @@ fn refusal(kind: ServerErrorKind, why: &'static str) -> RedisError {
 }
 
 impl Data {
+    /// Takes a key away. Runs' names are random, so the place is one in the order in which the keys were made.
     pub(super) fn evict(&mut self, place: usize) -> Option<String> {
-        let key = self.keys.keys().nth(place % self.keys.len().max(1))?.clone();
+        let mut keys: Vec<_> = self.keys.iter().map(|(key, entry)| (entry.number, key)).collect();
+        keys.sort_unstable();
+        let key = keys.get(place % keys.len().max(1))?.1.clone();
         self.keys.remove(&key);
         Some(if key.windows(2).any(|two| two == b"r:") { "a run".to_owned() } else { printable(&key) })
     }
@@ -153,7 +160,14 @@ impl Data {
     }
 
     fn put_text(&mut self, key: &[u8], text: Vec<u8>, expires: Option<Timestamp>) {
-        self.keys.insert(key.to_vec(), Entry { held: Held::Text(text), expires });
+        let number = self.number(key);
+        self.keys.insert(key.to_vec(), Entry { held: Held::Text(text), expires, number });
+    }
+
+    /// Of a key that is there, or that is made now.
+    fn number(&mut self, key: &[u8]) -> u64 {
+        self.made += 1;
+        self.keys.get(key).map_or(self.made, |entry| entry.number)
     }
 
     fn field(&self, key: &[u8], field: &[u8]) -> Option<Vec<u8>> {
@@ -164,10 +178,35 @@ impl Data {
     }
 
     fn put_field(&mut self, key: &[u8], field: &[u8], value: &[u8]) {
-        let none = || Entry { held: Held::Hash(BTreeMap::new()), expires: None };
+        let number = self.number(key);
+        let none = || Entry { held: Held::Hash(BTreeMap::new()), expires: None, number };
         match &mut self.keys.entry(key.to_vec()).or_insert_with(none).held {
             Held::Hash(fields) => drop(fields.insert(field.to_vec(), value.to_vec())),
             Held::Text(_) => panic!("a text where a hash should be"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_place_is_evicted_whatever_the_names_of_runs_are() {
+        let evicted = |first: &str, second: &str, place| {
+            let mut data = Data::default();
+            let now = Timestamp::from_secs(1);
+            for (key, value) in [(first, "one"), (second, "another"), ("vg:identity", "whose")] {
+                let words = ["SET", key, value].map(|word| word.as_bytes().to_vec()).into();
+                data.run(&words, now, false).unwrap();
+            }
+            data.evict(place).unwrap();
+            let left = [first, second, "vg:identity"].map(|key| data.text(key.as_bytes()).is_some());
+            left.iter().position(|there| !there).unwrap()
+        };
+        for place in 0..3 {
+            assert_eq!(evicted("vg:r:a", "vg:r:b", place), place);
+            assert_eq!(evicted("vg:r:b", "vg:r:a", place), place);
         }
     }
 }
