@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::{StreamExt, stream};
+use futures_util::{Stream, StreamExt, stream};
 use serde_json::value::RawValue;
 
 use super::{Extras, Fields, batch_body, decode};
@@ -62,17 +62,48 @@ impl Items {
     }
 }
 
-/// Submits each item; `{"results": […]}`.
-pub(super) async fn batch(edge: &Edge, key: &Arc<ApiKey>, items: Items) -> Bytes {
-    let results: Vec<_> =
-        stream::iter(items.0).map(|item| submit(edge, key, item)).buffered(AT_ONCE).collect().await;
-    batch_body(&results)
+/// Submits each item of a JSON array; `{"results": […]}`. Where each is an object they are read at one go.
+///
+/// # Errors
+/// As [`Items::array`].
+pub(super) async fn array(edge: &Edge, key: &Arc<ApiKey>, body: &Bytes) -> Result<Bytes, Refusal> {
+    let bound = edge.settings.http.batch_items;
+    match Fields::read_all(body, bound) {
+        Some(all) => Ok(batch(edge, key, all.into_iter().map(Ok).collect()).await),
+        None => Ok(each(edge, key, &Items::array(body, bound)?).await),
+    }
 }
 
-async fn submit(edge: &Edge, key: &Arc<ApiKey>, item: Bytes) -> Result<Receipt, Refusal> {
-    let proof = Proof::Key(Arc::clone(key));
-    let fields =
-        Fields::read(&item).map_err(|refusal| edge.intake.refuse(Channel::Api, Some(&key.brand), refusal))?;
-    let identity_key = &edge.settings.identity_key;
+/// Submits each line.
+///
+/// # Errors
+/// As [`Items::lines`].
+pub(super) async fn lines(edge: &Edge, key: &Arc<ApiKey>, body: &Bytes) -> Result<Bytes, Refusal> {
+    Ok(each(edge, key, &Items::lines(body, edge.settings.http.batch_items)?).await)
+}
+
+async fn each(edge: &Edge, key: &Arc<ApiKey>, items: &Items) -> Bytes {
+    batch(edge, key, items.0.iter().map(|item| Fields::read(item)).collect()).await
+}
+
+/// What can be read of an item.
+type Read<'a> = Result<Fields<'a>, Refusal>;
+
+async fn batch(edge: &Edge, key: &Arc<ApiKey>, items: Vec<Read<'_>>) -> Bytes {
+    batch_body(&submitted(edge, key, items).collect::<Vec<_>>().await)
+}
+
+/// The results in order. No `async fn`: the compiler does not see that a future around this closure may be sent.
+fn submitted<'a>(
+    edge: &'a Edge,
+    key: &'a Arc<ApiKey>,
+    items: Vec<Read<'a>>,
+) -> impl Stream<Item = Result<Receipt, Refusal>> + Send + use<'a> {
+    stream::iter(items).map(move |item| submit(edge, key, item)).buffered(AT_ONCE)
+}
+
+async fn submit(edge: &Edge, key: &Arc<ApiKey>, item: Read<'_>) -> Result<Receipt, Refusal> {
+    let fields = item.map_err(|refusal| edge.intake.refuse(Channel::Api, Some(&key.brand), refusal))?;
+    let (proof, identity_key) = (Proof::Key(Arc::clone(key)), &edge.settings.identity_key);
     edge.intake.submit(decode(fields, Channel::Api, proof, Extras::default(), identity_key)).await
 }

@@ -2,7 +2,10 @@
 
 use std::{borrow::Cow, collections::BTreeMap, fmt};
 
-use serde::{Deserialize, Deserializer, de};
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, DeserializeSeed as _},
+};
 use serde_json::value::RawValue;
 
 use crate::{
@@ -58,6 +61,38 @@ impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
     }
 }
 
+/// The objects of an array, so many at the most.
+struct Objects {
+    bound: usize,
+}
+
+impl<'de> de::DeserializeSeed<'de> for Objects {
+    type Value = Vec<Object<'de>>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> de::Visitor<'de> for Objects {
+    type Value = Vec<Object<'de>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "an array of at most {} objects", self.bound)
+    }
+
+    fn visit_seq<S: de::SeqAccess<'de>>(self, mut items: S) -> Result<Self::Value, S::Error> {
+        let mut objects = Vec::new();
+        while let Some(object) = items.next_element()? {
+            if objects.len() == self.bound {
+                return Err(de::Error::invalid_length(self.bound + 1, &self));
+            }
+            objects.push(object);
+        }
+        Ok(objects)
+    }
+}
+
 /// Borrowed where the text has no escapes.
 #[derive(Deserialize)]
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
@@ -100,6 +135,21 @@ impl<'a> Fields<'a> {
             std::str::from_utf8(item).map_or_else(|_| serde_json::from_slice(item), serde_json::from_str);
         let object: Object<'a> = object.map_err(|error| malformed(&error))?;
         Ok(Self { entries: object.0, prefix: at, problems: Vec::new() })
+    }
+
+    /// Reads the items of an array at one go. None when one of them is no object that [`Fields::read`] takes, or there
+    /// are more than `bound`: then each has to be read by itself, and has an error of its own.
+    pub(crate) fn read_all(array: &'a [u8], bound: usize) -> Option<Vec<Self>> {
+        let mut parser = serde_json::Deserializer::from_str(std::str::from_utf8(array).ok()?);
+        let objects = Objects { bound }.deserialize(&mut parser).ok()?;
+        parser.end().ok()?;
+        let read = |Object(entries)| Self { entries, prefix: String::new(), problems: Vec::new() };
+        let all: Vec<_> = objects.into_iter().map(read).collect();
+        all.iter().all(Self::is_shallow).then_some(all)
+    }
+
+    fn is_shallow(&self) -> bool {
+        self.entries.iter().all(|(_, value)| is_shallow(value.get().as_bytes(), DEPTH - 1))
     }
 
     /// Refuses all fields but these.
@@ -247,9 +297,17 @@ const DEPTH: usize = 32;
 /// # Errors
 /// [`Reason::Malformed`] for more levels than any body of ours has.
 pub(crate) fn shallow(body: &[u8]) -> Result<(), Refusal> {
-    // Few bodies have so many brackets at all: only those are read byte by byte.
-    if body.iter().filter(|byte| matches!(byte, b'{' | b'[')).count() <= DEPTH {
+    if is_shallow(body, DEPTH) {
         return Ok(());
+    }
+    let detail = format!("the body is nested deeper than {DEPTH} levels");
+    Err(Refusal::new(Reason::Malformed, detail))
+}
+
+fn is_shallow(body: &[u8], levels: usize) -> bool {
+    // Few bodies have so many brackets at all: only those are read byte by byte.
+    if body.iter().filter(|byte| matches!(byte, b'{' | b'[')).count() <= levels {
+        return true;
     }
     let (mut depth, mut in_text, mut escaped) = (0_usize, false, false);
     for byte in body {
@@ -261,12 +319,11 @@ pub(crate) fn shallow(body: &[u8]) -> Result<(), Refusal> {
             b'}' | b']' if !in_text => depth = depth.saturating_sub(1),
             _ => {}
         }
-        if depth > DEPTH {
-            let detail = format!("the body is nested deeper than {DEPTH} levels");
-            return Err(Refusal::new(Reason::Malformed, detail));
+        if depth > levels {
+            return false;
         }
     }
-    Ok(())
+    true
 }
 
 /// Says where a body stops being JSON, and nothing of what stands there.
@@ -293,6 +350,20 @@ mod tests {
         assert_eq!(shallow(nested(DEPTH + 1).as_bytes()).unwrap_err().reason, Reason::Malformed);
         let brackets_in_a_text = format!(r#"{{"reason": "\"{}"}}"#, "[".repeat(100));
         assert!(shallow(brackets_in_a_text.as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn items_are_read_at_one_go_only_where_each_may_be_read() {
+        let all = |body: &str| Fields::read_all(body.as_bytes(), 2).map(|all| all.len());
+        assert_eq!(all(r#"[{"a": 1}, {}]"#), Some(2));
+        assert_eq!(all("[]"), Some(0));
+        assert_eq!(all("[{}, {}, {}]"), None, "one more than the bound");
+        for bad in ["[{}, 7]", "[{}", "[{}] x", r#"[{"a": 1, "a": 2}]"#, r#"{"a": []}"#] {
+            assert_eq!(all(bad), None, "{bad}");
+        }
+        let deep = |levels| format!(r#"[{{"a": {}}}]"#, nested(levels));
+        assert_eq!(all(&deep(DEPTH - 1)), Some(1));
+        assert_eq!(all(&deep(DEPTH)), None);
     }
 
     #[test]

@@ -16,7 +16,10 @@ use crate::{
 const ITEMS: usize = 8;
 
 fn read(body: &[u8]) -> Result<Submission, Reason> {
-    let fields = Fields::read(body).map_err(|refusal| refusal.reason)?;
+    Ok(decoded(Fields::read(body).map_err(|refusal| refusal.reason)?))
+}
+
+fn decoded(fields: Fields<'_>) -> Submission {
     let key = ApiKey {
         name: "test".to_owned(),
         brand: "acme".to_owned(),
@@ -24,7 +27,7 @@ fn read(body: &[u8]) -> Result<Submission, Reason> {
         quota: None,
     };
     let proof = Proof::Key(Arc::new(key));
-    Ok(decode(fields, Channel::Api, proof, Extras::default(), &IdentityKey::new([9; 32])))
+    decode(fields, Channel::Api, proof, Extras::default(), &IdentityKey::new([9; 32]))
 }
 
 /// All that a submission says, its problems without their order.
@@ -105,5 +108,17 @@ fn a_json_array_is_split_into_values_that_stand_in_it_or_refused() {
             }
             Err(refusal) => assert!(matches!(refusal.reason, Reason::Malformed | Reason::TooLarge)),
         }
+    });
+}
+
+#[test]
+fn a_json_array_read_at_one_go_says_what_its_items_say_one_by_one() {
+    crate::fuzz::run("batch", |body| {
+        let bytes = Bytes::copy_from_slice(body);
+        let one_by_one = Items::array(&bytes, ITEMS).ok().and_then(|items| {
+            items.0.iter().map(|item| Some(said(&read(item).ok()?))).collect::<Option<Vec<_>>>()
+        });
+        let at_one_go = Fields::read_all(body, ITEMS);
+        assert_eq!(at_one_go.map(|all| all.into_iter().map(|one| said(&decoded(one))).collect()), one_by_one);
     });
 }

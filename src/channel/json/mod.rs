@@ -19,7 +19,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{StatusCode, header};
 
-use self::{batch::batch, render::batch_body};
+use self::render::batch_body;
 use super::{
     Edge, authorize,
     http::{IDEMPOTENCY_KEY, Reply, Request, TraceId, reply},
@@ -69,11 +69,10 @@ async fn take_batch(edge: &Edge, request: Request) -> Result<Bytes, Refusal> {
     let key = program(edge, &request, Action::Submit)?;
     let media_type = json_body(&request, &["application/json", "application/x-ndjson"])?;
     let (_, body) = request.read_packed(bounds.batch_bytes, bounds).await?;
-    let items = match media_type {
-        "application/x-ndjson" => Items::lines(&body, bounds.batch_items)?,
-        _ => Items::array(&body, bounds.batch_items)?,
-    };
-    Ok(batch(edge, &key, items).await)
+    match media_type {
+        "application/x-ndjson" => batch::lines(edge, &key, &body).await,
+        _ => batch::array(edge, &key, &body).await,
+    }
 }
 
 /// The API key of a request, when it may do this.
