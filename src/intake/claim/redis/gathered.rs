@@ -1,9 +1,12 @@
-//! One server's connection, with what many ask for gathered: whoever asks in one turn of the runtime shares one write
-//! to the socket, and one read of the replies.
+//! One server's connection, with what many ask for gathered: what is asked while an exchange is on its way goes with the
+//! next one, in one write to the socket and one read of the replies.
 //!
-//! The runtime goes on with a task that was just woken before it goes on with others that are ready. So the
-//! connection's own task would write each command by itself, and each write costs more than the command: a system call
-//! here, a wake-up and a read there. This one steps back once when it is woken, until all who are ready have asked.
+//! Each write costs more than a command: a system call here, a wake-up, a read and a write there. Whoever comes while
+//! another's reply is awaited waits for that, and no longer than [`GATHERED_FOR`]; when nothing is on its way nobody
+//! waits. Then the runtime would go on with this task, which was just woken, before it goes on with others that are
+//! ready, so it steps back once, until all who are ready have asked.
+
+use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use redis::{
@@ -13,6 +16,7 @@ use redis::{
 use tokio::{
     sync::{mpsc, oneshot},
     task::yield_now,
+    time::timeout,
 };
 use tokio_util::task::TaskTracker;
 
@@ -21,6 +25,10 @@ pub(super) type Commands = Vec<Cmd>;
 
 /// Askers that wait for the next write, and that share one; a decoded batch fits.
 pub(super) const WAITING: usize = 512;
+
+/// How long a reply is awaited before the next exchange is begun beside it: longer than a server takes that is near, and
+/// a small part of what an answer may wait for one that is far or slow.
+const GATHERED_FOR: Duration = Duration::from_millis(2);
 
 /// A connection; its clones share the socket.
 #[derive(Clone)]
@@ -58,6 +66,8 @@ impl Gathered {
 async fn gather(connection: MultiplexedConnection, mut waiting: mpsc::Receiver<Order>) {
     let mut on_the_way = FuturesUnordered::new();
     loop {
+        // Which of them has ended does not matter here.
+        drop(timeout(GATHERED_FOR, on_the_way.next()).await);
         tokio::select! {
             // Which goes first must not be chance: a simulated run is told by its seed alone.
             biased;
