@@ -10,9 +10,9 @@ use crate::{
     system::{Shape, System},
 };
 
-/// Length of the period whose claims lie in Redis at once, for the sample's edit window of 14 days (rounded up to 16,
-/// twice): so many days of the expected volume fill it.
-const PERIOD_DAYS: u64 = 32;
+/// Length of a bucket's period, for the sample's edit window of 14 days (rounded up to 16, four times): so many days of
+/// the expected volume fill it.
+pub(crate) const PERIOD_DAYS: u64 = 64;
 
 /// Bytes a claim when the period's volume is what was configured; also said for a quarter and for four times of it.
 pub(crate) async fn bytes_per_claim(bench: Bench<'_>, claims: u64) -> anyhow::Result<f64> {

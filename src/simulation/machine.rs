@@ -41,12 +41,13 @@ const IDLE: Duration = Duration::from_millis(50);
 /// How long a stop waits for what is on its way.
 const DRAIN: Duration = Duration::from_secs(5);
 
-/// The sample configuration, with a small spool and impatient delivery.
+/// The sample configuration, with a small spool, impatient delivery and two buckets of claims.
 fn configuration() -> &'static (Settings, Arc<ArcSwap<Catalog>>) {
     static LOADED: OnceLock<(Settings, Arc<ArcSwap<Catalog>>)> = OnceLock::new();
     LOADED.get_or_init(|| {
         let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("gateway-config");
         let set = [
+            ("VOXGATE_REDIS_EXPECTED_ANSWERS_PER_DAY", "1"),
             ("VOXGATE_SPOOL_BUDGET", "1 MiB"),
             ("VOXGATE_SPOOL_SEGMENT_BYTES", "64 KiB"),
             ("VOXGATE_SPOOL_KEEP_DELIVERED", "10 s"),

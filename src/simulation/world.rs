@@ -33,7 +33,7 @@ const HEALED: Duration = Duration::from_secs(120);
 const INSISTENT: u64 = 250;
 const LOOK: Duration = Duration::from_millis(100);
 /// Claims of an edit window of 14 days have periods of so many days.
-const PERIOD_DAYS: u64 = 32;
+const PERIOD_DAYS: u64 = 64;
 /// The longest that two gateways' clocks are apart, half of it.
 pub(super) const SKEW_US: u64 = 400_000;
 
@@ -262,13 +262,13 @@ impl World {
     }
 }
 
-/// Anywhere in a period of the claims' buckets, often just before one of its boundaries.
+/// Anywhere in a period of the claims' buckets, often just before one of its boundaries: there are two buckets, whose
+/// periods begin half of one apart, and each looks at the period before for the first quarter of its own.
 fn begin(dice: &Dice) -> Timestamp {
-    let period = Timestamp::from_secs(i64::try_from(650 * PERIOD_DAYS * 86_400).unwrap());
-    let half = Duration::from_secs(PERIOD_DAYS * 86_400 / 2);
-    match dice.place(4) {
-        0 => period.before(dice.millis(0..30_000)),
-        1 => period.after(half).before(dice.millis(0..30_000)),
+    let period = Timestamp::from_secs(i64::try_from(325 * PERIOD_DAYS * 86_400).unwrap());
+    let quarter = Duration::from_secs(PERIOD_DAYS * 86_400 / 4);
+    match dice.place(2) {
+        0 => period.after(quarter * u32::try_from(dice.place(4)).unwrap()).before(dice.millis(0..30_000)),
         _ => period.after(dice.millis(0..PERIOD_DAYS * 86_400_000)),
     }
 }

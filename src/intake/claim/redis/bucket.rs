@@ -1,10 +1,14 @@
 //! Where a claim lies: in one of many small hashes of its period.
 //!
 //! A claim is kept for the *span*: the edit window, rounded up to a power of two of days so that surveys share buckets.
-//! A period is two spans long, so a claim that may still matter is in this period's bucket or in the one before, and
-//! the latter has to be looked at only during the first span of a period. A hash of up to 512 short fields is a
-//! listpack (`hash-max-listpack-entries`), which is searched from its begin; the number of hashes is chosen so that a
-//! full period leaves about 64 in each: short to search, and eight times the volume is still a listpack.
+//! A period is four spans long, so a claim that may still matter is in this period's bucket or in the one before, and
+//! the latter has to be looked at only during the first span of a period. The periods of the buckets begin one after the
+//! other, spread over the length of one: so at any time a quarter of the answers looks at two buckets, Redis holds three
+//! spans of claims, and no moment comes at which all buckets are opened, or expire, at once.
+//!
+//! A hash of up to 512 short fields is a listpack (`hash-max-listpack-entries`), which is searched from its begin; the
+//! number of hashes is chosen so that a full period leaves about 32 in each: short to search, and sixteen times the
+//! volume is still a listpack.
 
 use std::{
     sync::{
@@ -19,15 +23,21 @@ use arc_swap::ArcSwapOption;
 use crate::{clock::Timestamp, outcome::ResponseId};
 
 const DAY_SECS: u64 = 86_400;
+/// Length of a period in spans. More of them would be looked at less often across their boundary, and hold claims for
+/// longer than they matter.
+const SPANS: u64 = 4;
 /// Fields of a hash at the end of its period.
-const FILL: u64 = 64;
+const FILL: u64 = 32;
 /// Spans of 1 day to 16,384 days.
 const CLASSES: usize = 15;
 const MAX_BUCKETS: u64 = 1 << 24;
 /// How long after a period's begin a gateway with a slow clock may still write into the one before.
 const SLOW_CLOCK_SECS: u64 = 3600;
-/// EXPIRE is sent again so many times in a period, in case a bucket was evicted and made anew.
-const EXPIRES_A_PERIOD: u64 = 8;
+/// Of the ids that begin with a byte, those below this send EXPIRE whatever is known, one in FILL: in case a bucket was
+/// evicted and made anew.
+const EXPIRES_AGAIN_BELOW: u8 = 8;
+/// Bits of a bucket: within the length of a period it lies in two that follow each other.
+const BITS: usize = 2;
 
 /// All buckets.
 #[derive(Debug)]
@@ -47,10 +57,10 @@ struct Class {
     marks: ArcSwapOption<Marks>,
 }
 
-/// What this gateway did with, and knows of, the buckets of one period over one connection.
+/// What this gateway did with, and knows of, the buckets over one connection in the length of a period.
 #[derive(Debug)]
 pub(super) struct Marks {
-    of: (u64, u64, u64),
+    of: (u64, u64),
     /// Its expiry was set.
     expires: Vec<AtomicU64>,
     /// The bucket before it is not there, and never will be.
@@ -68,7 +78,7 @@ pub(super) struct Bucket {
     pub(super) expire_secs: Option<u64>,
     /// Whether what is found of the previous bucket may be remembered.
     may_be_alone: bool,
-    index: usize,
+    mark: usize,
     marks: Arc<Marks>,
 }
 
@@ -85,7 +95,7 @@ impl Buckets {
     /// The longest time that a claim may be read after it was written.
     pub(super) fn longest_kept(&self) -> Duration {
         let longest = self.classes.iter().filter_map(OnceLock::get).map(|class| class.span_secs).max();
-        Duration::from_secs(3 * longest.unwrap_or(DAY_SECS))
+        Duration::from_secs((SPANS + 1) * longest.unwrap_or(DAY_SECS))
     }
 
     /// The place of a claim at a time; `generation` counts connections.
@@ -99,22 +109,21 @@ impl Buckets {
         let window_secs = edit_window.as_secs().max(self.longest_secs.load(Ordering::Relaxed));
         let class = self.class(window_secs);
         let now_secs = u64::try_from(now.as_secs()).unwrap_or(0);
-        let period_secs = 2 * class.span_secs;
-        let period = now_secs / period_secs;
-        let into_secs = now_secs % period_secs;
+        let period_secs = SPANS * class.span_secs;
         let index = class.index(id);
-        let refreshed = into_secs * EXPIRES_A_PERIOD / period_secs;
-        let marks = class.marks((period, refreshed, generation));
+        let ahead_secs = now_secs + class.ahead_secs(index);
+        let (period, into_secs) = (ahead_secs / period_secs, ahead_secs % period_secs);
+        let marks = class.marks((now_secs / period_secs, generation));
+        let mark = class.mark(index, period);
         let key = |period| self.key(index, class.letter, period);
-        let place = usize::try_from(index).unwrap_or(usize::MAX);
-        let looked_at = into_secs < class.span_secs && period > 0 && !is_set(&marks.alone, place);
+        let looked_at = into_secs < class.span_secs && period > 0 && !is_set(&marks.alone, mark);
         let expire_secs = period_secs - into_secs + class.span_secs;
         Bucket {
             key: key(period),
             previous: looked_at.then(|| key(period - 1)),
-            expire_secs: (!is_set(&marks.expires, place)).then_some(expire_secs),
+            expire_secs: (is_again(id) || !is_set(&marks.expires, mark)).then_some(expire_secs),
             may_be_alone: into_secs > SLOW_CLOCK_SECS,
-            index: place,
+            mark,
             marks,
         }
     }
@@ -141,7 +150,7 @@ impl Buckets {
 
 impl Class {
     fn new(power: usize, days: u64, answers_per_day: u64) -> Self {
-        let answers = answers_per_day.saturating_mul(2 * days);
+        let answers = answers_per_day.saturating_mul(SPANS * days);
         Self {
             letter: char::from(b'a' + u8::try_from(power).unwrap_or(0)),
             span_secs: days * DAY_SECS,
@@ -156,11 +165,21 @@ impl Class {
         (u64::from(u32::from_be_bytes([a, b, c, d])) * self.buckets) >> 32
     }
 
-    fn marks(&self, of: (u64, u64, u64)) -> Arc<Marks> {
+    /// How much earlier than the first bucket's a bucket's periods begin.
+    fn ahead_secs(&self, index: u64) -> u64 {
+        index * (SPANS * self.span_secs) / self.buckets
+    }
+
+    /// The place of a bucket's bits in a period.
+    fn mark(&self, index: u64, period: u64) -> usize {
+        usize::try_from(index).unwrap_or(usize::MAX / BITS) * BITS + usize::from(period % 2 == 1)
+    }
+
+    fn marks(&self, of: (u64, u64)) -> Arc<Marks> {
         if let Some(marks) = self.marks.load_full().filter(|marks| marks.of == of) {
             return marks;
         }
-        let words = usize::try_from(self.buckets.div_ceil(64)).unwrap_or(0);
+        let words = usize::try_from(self.buckets.div_ceil(64)).unwrap_or(0) * BITS;
         let none = || std::iter::repeat_with(AtomicU64::default).take(words).collect();
         let marks = Arc::new(Marks { of, expires: none(), alone: none() });
         self.marks.store(Some(Arc::clone(&marks)));
@@ -171,15 +190,19 @@ impl Class {
 impl Bucket {
     /// Its expiry was set.
     pub(super) fn expires(&self) {
-        set(&self.marks.expires, self.index);
+        set(&self.marks.expires, self.mark);
     }
 
     /// The bucket before was found to be missing.
     pub(super) fn is_alone(&self) {
         if self.may_be_alone {
-            set(&self.marks.alone, self.index);
+            set(&self.marks.alone, self.mark);
         }
     }
+}
+
+fn is_again(id: ResponseId) -> bool {
+    id.as_bytes().first().is_some_and(|first| *first < EXPIRES_AGAIN_BELOW)
 }
 
 fn is_set(bits: &[AtomicU64], place: usize) -> bool {

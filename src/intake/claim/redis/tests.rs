@@ -53,14 +53,19 @@ fn settings(urls: Vec<String>) -> settings::Redis {
     }
 }
 
-/// Midday of the first day of a 32-day period.
+/// Midday of the first day of a 64-day period of the first bucket.
 fn clock() -> Clock {
-    Clock::manual(Timestamp::from_secs(20_768 * 86_400 + 43_200))
+    Clock::manual(Timestamp::from_secs(20_736 * 86_400 + 43_200))
 }
 
 impl Gateway {
     async fn start(urls: Vec<String>, clock: &Clock) -> Self {
         Self::with(&settings(urls), 1_000, clock, "fingerprint").await.unwrap()
+    }
+
+    /// With one bucket a period.
+    async fn of_one_bucket(urls: Vec<String>, clock: &Clock) -> Self {
+        Self::with(&settings(urls), 0, clock, "fingerprint").await.unwrap()
     }
 
     async fn with(

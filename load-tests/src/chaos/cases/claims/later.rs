@@ -8,9 +8,9 @@ use voxgate::clock::Clock;
 
 use crate::chaos::rig::Setup;
 
-/// The longest edit window of the samples is 14 days: spans of 16 days, and periods of two spans
+/// The longest edit window of the samples is 14 days: spans of 16 days, and periods of four spans
 /// (`docs/decisions/claim-protocol.md`).
-const PERIOD_SECS: u64 = 32 * 86_400;
+const PERIOD_SECS: u64 = 64 * 86_400;
 /// From now to the boundary: everything is started, and the first answers are in.
 const LEAD: Duration = Duration::from_secs(12);
 /// After it all clocks, and all that was on its way, are beyond it.

@@ -49,10 +49,9 @@ impl<'a> Moving<'a> {
 async fn a_bucket_is_never_made_on_both_nodes_while_its_slot_moves() {
     let cluster = Cluster::start();
     let clock = clock();
-    // The last minute of a 32-day period, and one bucket a period.
-    clock.advance(Duration::from_hours(24 * 32) - Duration::from_hours(12) - Duration::from_secs(70));
-    let redis = settings(cluster.urls());
-    let gateway = Gateway::with(&redis, 1, &clock, "fingerprint").await.unwrap();
+    // The last minute of a 64-day period.
+    clock.advance(Duration::from_hours(24 * 64) - Duration::from_hours(12) - Duration::from_secs(70));
+    let gateway = Gateway::of_one_bucket(cluster.urls(), &clock).await;
     let place = |number| {
         let shared = gateway.shared();
         shared.buckets.place(id(number), clock.now(), WINDOW, shared.link.generation())
