@@ -16,6 +16,7 @@ mod claims;
 mod disk;
 mod peer;
 mod redis_cpu;
+mod steady;
 mod upsert;
 
 mod identity;
@@ -97,9 +98,8 @@ pub(crate) struct Plan {
     /// Links made for a round of `email_post`: it ends when they are used up.
     #[arg(long, default_value_t = 60_000, value_parser = clap::value_parser!(u64).range(1..))]
     links: u64,
-    /// Answers a day that the claims are sized for. At the gateway's default a bench opens a bucket with nearly every
-    /// answer, which is the dear end; at 10000 its buckets fill as those of a gateway do that has the volume it
-    /// expects.
+    /// Answers a day that the claims are sized for. With a million a bench opens a bucket with nearly every answer, as
+    /// the first ones of a new fleet do, which is the dear end; with 10000 its buckets fill.
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..))]
     answers_per_day: u64,
     /// Claims made to measure Redis's memory.

@@ -23,6 +23,25 @@ pub(crate) struct Redis {
     launch: Launch,
 }
 
+/// What a Redis was asked. System calls are what a command costs most of, where few share one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Traffic {
+    pub(crate) commands: u64,
+    pub(crate) reads: u64,
+    pub(crate) writes: u64,
+}
+
+impl Traffic {
+    /// What came after `before`.
+    pub(crate) const fn since(self, before: Self) -> Self {
+        Self {
+            commands: self.commands - before.commands,
+            reads: self.reads - before.reads,
+            writes: self.writes - before.writes,
+        }
+    }
+}
+
 impl Redis {
     /// Starts one on any port, whose log lies in `dir`.
     pub(crate) async fn start(dir: &Path, core: &str) -> anyhow::Result<Self> {
@@ -119,6 +138,20 @@ impl Redis {
         let memory = self.info("memory")?;
         let used = memory.lines().find_map(|line| line.strip_prefix("used_memory:"));
         Ok(used.context("Redis does not say used_memory")?.trim().parse()?)
+    }
+
+    /// What it was asked since it started, and in how many reads and writes of its sockets.
+    pub(crate) fn traffic(&self) -> anyhow::Result<Traffic> {
+        let stats = self.info("stats")?;
+        let count = |name: &str| -> anyhow::Result<u64> {
+            let value = stats.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+            Ok(value.with_context(|| format!("Redis does not say {name}"))?.trim().parse()?)
+        };
+        Ok(Traffic {
+            commands: count("total_commands_processed")?,
+            reads: count("total_reads_processed")?,
+            writes: count("total_writes_processed")?,
+        })
     }
 
     /// Whether it is ours that answers; false when it gave up.

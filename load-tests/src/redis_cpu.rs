@@ -15,44 +15,104 @@ use crate::{
     bench::say,
     figure::Figure,
     identity::{Numbers, Request},
-    load::{Bound, Done, Order},
+    load::{Bound, Done, Order, over_http},
+    redis::Traffic,
     scenario::{Bench, MEASURABLE_US},
+    steady::{self, Steady},
     system::{Shape, System},
 };
 
 /// How long the plain key is kept: longer than the run.
 const KEPT_MS: u64 = 3_600_000;
 
+/// Answers that the gateway meets the buckets by before it is measured.
+const WARM_UP: u64 = 30_000;
+
 /// All of Redis's CPU for each answer, by its CPU for each `SET … NX GET PX` of a 16-byte key and an 8-byte value, as
-/// many at once over one connection as the gateway has answers.
+/// many at once over one connection as the gateway has answers: in a fleet that has had its volume for months. Also said
+/// for the first answers of a new one, of which nearly each opens a bucket.
 pub(crate) async fn ratio(bench: Bench<'_>) -> anyhow::Result<Figure> {
-    let name = "redis_cpu_ratio";
-    let system = System::start(bench.plan, bench.cores, name, Shape::sample(bench.plan)).await?;
-    let connection = redis::Client::open(system.redis.url())?.get_multiplexed_async_connection().await?;
-    let request = Arc::new(Request::Json(Numbers::default()));
-    let keys = Arc::new(AtomicU64::new(0));
-    let (connections, length) = (bench.plan.connections, Duration::from_millis(bench.plan.round_ms));
-    let order = Order {
-        status: request.taken_status(),
-        request,
-        connections,
-        bound: Bound::length(length),
-        trust: None,
-    };
-    let (mut all, mut ratios) = (Done::default(), Vec::new());
-    for number in 1..=bench.plan.rounds {
-        let (taken, spent) = system.answer(bench.clock, &order, |spent| spent.redis_us).await?;
-        let (set, sets_us) = plain(bench, &system, &connection, &keys).await?;
+    let shape = Shape::sample(bench.plan);
+    let cold = Measured::start(bench, "redis_cpu_of_a_new_fleet", shape).await?;
+    let cold = cold.rounds(1).await?;
+    let shape = Shape { answers_per_day: steady::ANSWERS_PER_DAY, ..shape };
+    let mut measured = Measured::start(bench, "redis_cpu_ratio", shape).await?;
+    let filled = Steady::fill(&mut measured.connection).await?;
+    measured.warm_up().await?;
+    filled.is_found(&mut measured.connection).await?;
+    let figure = Figure::of(&measured.rounds(bench.plan.rounds).await?)?;
+    say(&format!(
+        "redis_cpu_ratio: {:.2} where nearly each answer opens a bucket",
+        Figure::of(&cold)?.median
+    ));
+    Ok(figure)
+}
+
+/// A gateway and its Redis, and what was done to them.
+struct Measured<'a> {
+    bench: Bench<'a>,
+    name: &'static str,
+    system: System,
+    connection: MultiplexedConnection,
+    order: Order,
+    keys: Arc<AtomicU64>,
+    all: Done,
+}
+
+impl<'a> Measured<'a> {
+    async fn start(bench: Bench<'a>, name: &'static str, shape: Shape) -> anyhow::Result<Self> {
+        let system = System::start(bench.plan, bench.cores, name, shape).await?;
+        let connection = redis::Client::open(system.redis.url())?.get_multiplexed_async_connection().await?;
+        let request = Arc::new(Request::Json(Numbers::default()));
+        let order = Order {
+            status: request.taken_status(),
+            request,
+            connections: bench.plan.connections,
+            bound: Bound::length(Duration::from_millis(bench.plan.round_ms)),
+            trust: None,
+        };
+        Ok(Self { bench, name, system, connection, order, keys: Arc::default(), all: Done::default() })
+    }
+
+    /// Not measured; the smoke form's rounds are too short for all of it.
+    async fn warm_up(&mut self) -> anyhow::Result<()> {
+        let length = Duration::from_millis(self.bench.plan.round_ms * 5);
+        let order = Order { bound: Bound { length, items: WARM_UP }, ..self.order.clone() };
+        self.all.add(over_http(self.system.http, &order).await?);
+        self.system.settle().await
+    }
+
+    async fn rounds(mut self, rounds: u32) -> anyhow::Result<Vec<f64>> {
+        let mut ratios = Vec::new();
+        for number in 1..=rounds {
+            ratios.push(self.round(&format!("{} {number}/{rounds}", self.name)).await?);
+        }
+        self.system.check(self.all).await?;
+        Ok(ratios)
+    }
+
+    async fn round(&mut self, name: &str) -> anyhow::Result<f64> {
+        let (bench, system) = (self.bench, &self.system);
+        let before = system.redis.traffic()?;
+        let (taken, spent) = system.answer(bench.clock, &self.order, |spent| spent.redis_us).await?;
+        let between = system.redis.traffic()?;
+        let (set, sets_us) = plain(bench, system, &self.connection, &self.keys).await?;
+        let after = system.redis.traffic()?;
         let (answer_us, set_us) = (taken.each(spent.redis_us), sets_us / as_f64(set));
         say(&format!(
-            "{name} {number}/{}: Redis {answer_us:.2} µs an answer, {set_us:.2} µs a SET",
-            bench.plan.rounds
+            "{name}: Redis {answer_us:.2} µs an answer ({}), {set_us:.2} µs a SET ({})",
+            each(between.since(before), taken.items),
+            each(after.since(between), set),
         ));
-        all.add(taken);
-        ratios.push(answer_us / set_us);
+        self.all.add(taken);
+        Ok(answer_us / set_us)
     }
-    system.check(all).await?;
-    Figure::of(&ratios)
+}
+
+/// What each of so many took of Redis.
+fn each(Traffic { commands, reads, writes }: Traffic, items: u64) -> String {
+    let [commands, reads, writes] = [commands, reads, writes].map(|count| as_f64(count) / as_f64(items));
+    format!("{commands:.2} commands, {reads:.3} reads, {writes:.3} writes")
 }
 
 /// The plain command, until Redis has spent what can be measured; how many, and what it spent, µs.

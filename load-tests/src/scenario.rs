@@ -143,6 +143,7 @@ impl Scenario {
         };
         run.fill().await?;
         run.some(answers / 5).await?;
+        run.system.quiet(bench.clock).await?;
         let pid = run.system.gateway_pid();
         profiler.begin(pid)?;
         let counted = run.some(answers).await?;

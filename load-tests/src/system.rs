@@ -29,6 +29,10 @@ use crate::{
 /// One of so many answers may be refused because the gateway has as much as it can do in time.
 const REFUSED_AT_MOST: u64 = 50;
 
+/// A gateway that spends less than this in so long has nothing to do.
+const QUIET: Duration = Duration::from_millis(500);
+const QUIET_US: f64 = 100_000.0;
+
 /// Longer than anything waits for the cores.
 const PATIENCE: &str = "20 s";
 
@@ -252,6 +256,21 @@ impl System {
             }
             ensure!(started.elapsed() < DEADLINE, "delivery does not come to an end: {books:?}");
             tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Waits until the gateway does nothing any more: one that has just started still makes its tables of phone numbers.
+    pub(crate) async fn quiet(&self, clock: CpuClock) -> anyhow::Result<()> {
+        let started = Instant::now();
+        let mut before = self.spent(clock)?;
+        loop {
+            tokio::time::sleep(QUIET).await;
+            let now = self.spent(clock)?;
+            if now.since(before).gateway_us < QUIET_US {
+                return Ok(());
+            }
+            ensure!(started.elapsed() < DEADLINE, "the gateway does not come to rest");
+            before = now;
         }
     }
 
