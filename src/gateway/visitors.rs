@@ -261,21 +261,18 @@ async fn people(street: &Street) -> Vec<Row> {
     browser.devtools("Emulation.setScriptExecutionDisabled", json!({"value": true})).await;
     browser.open(&format!("{link}/7?lang=en")).await;
     street.pass(6 * SECOND).await;
-    press(&browser, "form button").await;
+    browser.turn(async || press(&browser, "form button").await).await;
     row("no script", street.stored("p3", Some(7)).await);
     browser.devtools("Emulation.setScriptExecutionDisabled", json!({"value": false})).await;
 
     let link = street.link("p4").await;
     browser.open(&format!("{link}/6?lang=en")).await;
     street.pass(4 * SECOND).await;
-    press(&browser, "form button").await;
+    browser.turn(async || press(&browser, "form button").await).await;
     street.stored("p4", Some(6)).await;
-    browser.wait_until("document.querySelector('.done')").await;
-    browser.back().await.unwrap();
-    browser.refresh().await.unwrap();
-    browser.wait_until("document.querySelector('a.button')").await;
-    press(&browser, "a.button:not(.go)").await;
-    browser.wait_until("document.querySelector('form')").await;
+    browser.turn(async || browser.back().await.unwrap()).await;
+    browser.turn(async || browser.refresh().await.unwrap()).await;
+    browser.turn(async || press(&browser, "a.button:not(.go)").await).await;
     street.pass(4 * SECOND).await;
     press(&browser, "[value='10']").await;
     row("back button, reload, another score", street.stored("p4", Some(10)).await);

@@ -2,15 +2,10 @@
 
 use fantoccini::{elements::Element, wd::Locator};
 use serde_json::json;
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpListener,
-    task::JoinSet,
-};
 use voxgate::proto::store::v1::{Channel, Identity};
 
 use crate::browser::Browser;
-use crate::support::{Gateway, Plan, free_port, plain_link, score_on, text_on};
+use crate::support::{Gateway, HostPage, Plan, free_port, plain_link, score_on, text_on};
 
 /// A gateway whose public address is where it listens, as browsers need it.
 async fn public_gateway() -> Gateway {
@@ -25,8 +20,8 @@ async fn choose(browser: &Browser, question: &str, value: &str) {
 }
 
 async fn send(browser: &Browser) {
-    browser.find(Locator::Css("form button:not([type=button])")).await.unwrap().click().await.unwrap();
-    browser.wait_until("document.querySelector('form textarea') === null").await;
+    let button = browser.find(Locator::Css("form button:not([type=button])")).await.unwrap();
+    browser.turn(async || button.click().await.unwrap()).await;
 }
 
 #[tokio::test]
@@ -41,8 +36,7 @@ async fn a_person_opens_the_link_of_a_mail_with_javascript_off_and_says_why() {
     let reason = browser.find(Locator::Css("textarea[name=reason]")).await.unwrap();
     assert!(reason.is_displayed().await.unwrap(), "the reason is asked on the same page");
     reason.send_keys("Nobody called back.").await.unwrap();
-    browser.find(Locator::Css("form button:not([type=button])")).await.unwrap().click().await.unwrap();
-
+    send(&browser).await;
     let stored = gateway.store().scored("ticket-1", "recommend", 3).await;
     assert_eq!(text_on(&stored, "reason"), Some("Nobody called back."));
     assert_eq!((stored.identity(), stored.channel()), (Identity::Signed, Channel::Email));
@@ -66,27 +60,6 @@ async fn a_person_fills_the_form_of_a_site() {
     assert_eq!((stored.channel(), stored.locale.as_str()), (Channel::Form, "de"));
 }
 
-/// Serves one page on a port of its own, the host of the widget, until the set is dropped.
-async fn host_page(html: String) -> (String, JoinSet<()>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/", listener.local_addr().unwrap());
-    let mut tasks = JoinSet::new();
-    tasks.spawn(async move {
-        while let Ok((mut socket, _)) = listener.accept().await {
-            let mut head = [0; 4096];
-            let Ok(1..) = socket.read(&mut head).await else { continue };
-            let reply = format!(
-                "HTTP/1.1 200 OK\r\ncontent-type: text/html; charset=utf-8\r\ncontent-length: {}\r\n\
-                 connection: close\r\n\r\n{html}",
-                html.len()
-            );
-            // A browser that has gone away needs no page.
-            socket.write_all(reply.as_bytes()).await.ok();
-        }
-    });
-    (url, tasks)
-}
-
 async fn in_panel(browser: &Browser, selector: &str) -> Element {
     let host = browser.find(Locator::Css("voxgate-panel")).await.unwrap();
     let root = host.shadow_root().await.expect("contract 6: a shadow root");
@@ -97,20 +70,21 @@ async fn in_panel(browser: &Browser, selector: &str) -> Element {
 async fn a_person_who_closes_the_chat_answers_in_the_widget() {
     let gateway = public_gateway().await;
     let link = plain_link(&gateway, "chat-1").await;
-    let (url, _host) = host_page(format!(
+    let host = HostPage::of(format!(
         "<!doctype html><title>A shop</title>\
          <script async src='http://{}/widget.js' data-brand=acme data-survey=support-nps data-locale=fr></script>",
         gateway.http_addr()
     ))
     .await;
     let browser = Browser::start().await;
-    browser.open(&url).await;
+    browser.open(&host.url).await;
     browser.wait_until("window.voxgate && !voxgate.q").await;
     let options = json!({"token": link.token});
     browser.run(&format!("voxgate.open({options}).then((outcome) => window.outcome = outcome)")).await;
     browser
         .wait_until(
-            "document.querySelector('voxgate-panel')?.shadowRoot.querySelector('button[value=\"3\"]')",
+            "document.querySelector('voxgate-panel').shadowRoot.querySelector('button[value=\"3\"]')
+                && document.querySelector('voxgate-panel').shadowRoot.getAnimations().length == 0",
         )
         .await;
     in_panel(&browser, "button[value='3']").await.click().await.unwrap();

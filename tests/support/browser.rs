@@ -15,6 +15,11 @@ use fantoccini::{Client, ClientBuilder, wd::WebDriverCompatibleCommand};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+/// How long anything in a page may take. Generous: the machine may be busy.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// From one look to the next.
+const PAUSE: Duration = Duration::from_millis(10);
+
 const FLAGS: [&str; 9] = [
     "--headless",
     "--no-sandbox",
@@ -48,7 +53,10 @@ impl Browser {
         let driver = Driver::start();
         let mut flags: Vec<_> = FLAGS.iter().chain(further).map(|flag| (*flag).to_owned()).collect();
         flags.push(format!("--user-data-dir={}", profile.path().display()));
-        let wanted = json!({ "goog:chromeOptions": { "args": flags } });
+        // What is waited for has its own bound; these are of what should never end.
+        let wanted = json!({
+            "goog:chromeOptions": { "args": flags }, "timeouts": { "script": 60_000, "pageLoad": 60_000 },
+        });
         let client = ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new())
             .capabilities(wanted.as_object().unwrap().clone())
             .connect(&format!("http://127.0.0.1:{}", driver.port))
@@ -73,6 +81,8 @@ impl Browser {
     pub(crate) async fn resize(&self, width: u32, height: u32) {
         let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 2, "mobile": false });
         self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
+        // The page learns of it later than the command is answered.
+        self.wait_until(&format!("innerWidth == {width} && innerHeight == {height}")).await;
     }
 
     /// Sets one of the media features that pages ask for, for example `prefers-color-scheme` to `dark`.
@@ -92,20 +102,29 @@ impl Browser {
         self.client.execute(script, Vec::new()).await.unwrap()
     }
 
-    /// Waits until a JavaScript expression is truthy, ten seconds at the most, and gives its value.
+    /// Waits until a JavaScript expression is truthy, and gives its value. The page may change meanwhile: each look is
+    /// a script of its own, and one that went with its page is none.
     pub(crate) async fn wait_until(&self, expression: &str) -> Value {
-        let script = format!(
-            "const done = arguments[0], end = performance.now() + 1e4;
-             (function look() {{
-                 let value;
-                 try {{ value = {expression}; }} catch (e) {{ value = null; }}
-                 if (value || performance.now() > end) done(value || null);
-                 else requestAnimationFrame(look);
-             }})();"
-        );
-        let value = self.client.execute_async(&script, Vec::new()).await.unwrap();
-        assert!(!value.is_null(), "never came true: {expression}");
-        value
+        let script = format!("try {{ return ({expression}) || null }} catch {{ return null }}");
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let seen = self.client.execute(&script, Vec::new()).await;
+            match seen {
+                Ok(value) if !value.is_null() => return value,
+                _ => {
+                    assert!(tokio::time::Instant::now() < deadline, "never came true: {expression}, {seen:?}")
+                }
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Does what leads to another page, and waits until that has loaded. A click is answered before the page it leads to
+    /// is there: what is found until then belongs to the old one.
+    pub(crate) async fn turn(&self, act: impl AsyncFnOnce()) {
+        self.run("window.old = true").await;
+        act().await;
+        self.wait_until("!window.old && document.readyState == 'complete'").await;
     }
 }
 

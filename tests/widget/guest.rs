@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{
-    Browser, find, open, press,
+    Browser, find, open, open_page_without_retries, press,
     rig::{HOSTILE, Mode, OVERRIDDEN, PLAIN, Rig, WALLED},
     status, stored,
 };
@@ -118,7 +118,7 @@ async fn a_policy_that_lets_no_answer_out_is_noticed_and_the_answer_is_kept() {
 #[tokio::test]
 async fn a_beacon_alone_that_is_blocked_is_noticed_too() {
     let (rig, browser) = (Rig::start().await, Browser::start().await);
-    browser.open(&rig.page(PLAIN, "data-storage=none")).await;
+    open_page_without_retries(&rig, &browser, &json!({ "storage": "none" })).await;
     open(&browser, &json!({})).await;
     rig.mode(Mode::Drop);
     press(&browser, "button[value='9']").await;

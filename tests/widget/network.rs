@@ -4,7 +4,7 @@ use fantoccini::wd::WindowHandle;
 use serde_json::{Value, json};
 
 use super::{
-    Browser, open, press,
+    Browser, open, open_page_without_retries, press,
     rig::{Mode, PLAIN, Rig},
     status,
 };
@@ -25,10 +25,10 @@ async fn offline(browser: &Browser, offline: bool) {
 #[tokio::test]
 async fn an_answer_given_offline_goes_as_soon_as_the_browser_is_online() {
     let (rig, browser) = (Rig::start().await, Browser::start().await);
-    browser.open(&rig.page(PLAIN, "")).await;
+    open_page_without_retries(&rig, &browser, &json!({})).await;
     open(&browser, &json!({ "interaction": "chat-10" })).await;
     offline(&browser, true).await;
-    assert_eq!(browser.run("return navigator.onLine").await, json!(false));
+    browser.wait_until("!navigator.onLine").await;
     press(&browser, "button[value='10']").await;
     browser.wait_until(&format!("{}.includes('keep trying')", status())).await;
     assert_eq!(browser.run("return Object.keys(localStorage)").await, json!(["voxgate"]));
@@ -59,12 +59,11 @@ async fn an_answer_in_flight_outlives_its_tab() {
 #[tokio::test]
 async fn an_answer_between_two_tries_goes_as_a_beacon_when_its_tab_closes() {
     let (rig, browser) = (Rig::start().await, Browser::start().await);
-    browser.open(&rig.page(PLAIN, "data-storage=none")).await;
+    open_page_without_retries(&rig, &browser, &json!({ "storage": "none" })).await;
     open(&browser, &json!({ "interaction": "chat-12" })).await;
     rig.mode(Mode::Drop);
     press(&browser, "button[value='2']").await;
-    // After three tries the next one is two seconds away at the least.
-    rig.tries(3).await;
+    browser.wait_until(&format!("{}.includes('keep trying')", status())).await;
     rig.mode(Mode::Take);
     close_tab(&browser).await;
     let beacons = rig.at_least(1).await;

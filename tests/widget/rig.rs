@@ -27,6 +27,9 @@ use voxgate::{
     survey::{AskWhen, Channel, Choice, Kind, Language, Question, Rule, Survey, Texts},
 };
 
+/// How long anything may take. Generous: the machine may be busy.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// A page without rules of its own.
 pub(crate) const PLAIN: &str = "plain";
 /// A page that resets every style and trusts nothing.
@@ -45,6 +48,8 @@ pub(crate) enum Mode {
     LoseReply,
     /// Lost before it arrives.
     Drop,
+    /// The same of what a page sends as it goes; what a page sends that stays is taken.
+    DropBeacons,
     /// On its way until the mode is another one.
     Hold,
     /// Refused for good.
@@ -112,7 +117,7 @@ impl Rig {
     pub(crate) async fn tries(&self, count: usize) {
         let mut tries = self.state.tries.subscribe();
         let enough = tries.wait_for(|tries| *tries >= count);
-        timeout(Duration::from_secs(15), enough).await.expect("it is tried in time").unwrap();
+        timeout(PATIENCE, enough).await.expect("it is tried in time").unwrap();
     }
 
     /// All beacons that have come.
@@ -137,7 +142,7 @@ impl Rig {
                 arrived.await;
             }
         };
-        timeout(Duration::from_secs(15), enough).await.expect("the beacons come in time")
+        timeout(PATIENCE, enough).await.expect("the beacons come in time")
     }
 }
 
@@ -159,7 +164,10 @@ fn serve(listener: TcpListener, gateway: SocketAddr, state: Arc<State>, stop: Ca
             let (stream, _) = listener.accept().await.unwrap();
             let state = Arc::clone(&state);
             let service = service_fn(move |request| answer(request, gateway, Arc::clone(&state)));
-            let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+            // Each request on a connection of its own: on one that was used before, a browser repeats by itself what
+            // got no reply, and nobody could say how often the widget has tried.
+            let mut http = http1::Builder::new();
+            let connection = http.keep_alive(false).serve_connection(TokioIo::new(stream), service);
             // An error is a reply that was meant to be lost.
             connections.spawn(async move { connection.await.is_ok() });
         }
@@ -210,7 +218,8 @@ async fn beacon(request: Request<Incoming>, state: &State) -> Result<Reply, &'st
     assert!(chat_widget::accepts(content_type));
     state.tries.send_modify(|tries| *tries += 1);
     let mode = *state.mode.subscribe().wait_for(|mode| *mode != Mode::Hold).await.unwrap();
-    if mode == Mode::Drop {
+    let of_a_page_that_goes = headers.get("sec-fetch-mode").is_some_and(|mode| mode == "no-cors");
+    if mode == Mode::Drop || (mode == Mode::DropBeacons && of_a_page_that_goes) {
         return Err("dropped");
     }
     let body = Limited::new(request.into_body(), chat_widget::BEACON_BYTES);

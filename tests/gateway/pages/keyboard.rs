@@ -4,7 +4,7 @@ use fantoccini::key::Key;
 use serde_json::json;
 use voxgate::proto::store::v1::Channel;
 
-use super::scenes::{Stage, turn};
+use super::scenes::Stage;
 use crate::support::{plain_link, score_on, text_on};
 
 /// Presses keys on whatever has the focus.
@@ -42,7 +42,7 @@ async fn a_person_with_a_keyboard_answers_says_why_and_changes_their_mind() {
     press(&stage, &Key::Tab).await;
     assert_eq!(focused(&stage).await, "button");
     assert!(stage.open.store().all().await.is_empty(), "arrows and Tab send nothing");
-    turn(&stage.browser, async || press(&stage, &Key::Enter).await).await;
+    stage.browser.turn(async || press(&stage, &Key::Enter).await).await;
     let stored = stage.open.store().scored("keys-1", "recommend", 5).await;
     assert_eq!(text_on(&stored, "reason"), Some("Nobody called back."));
     assert_eq!(stored.channel(), Channel::Email);
@@ -51,7 +51,7 @@ async fn a_person_with_a_keyboard_answers_says_why_and_changes_their_mind() {
     assert_eq!(focused(&stage).await, "button go", "the call-back for detractors");
     press(&stage, &Key::Tab).await;
     assert_eq!(focused(&stage).await, "button", "the way to change it");
-    turn(&stage.browser, async || press(&stage, &Key::Enter).await).await;
+    stage.browser.turn(async || press(&stage, &Key::Enter).await).await;
     press(&stage, &Key::Tab).await;
     press(&stage, &Key::Tab).await;
     assert_eq!(focused(&stage).await, "q0-5", "what was answered is still there");
@@ -59,7 +59,7 @@ async fn a_person_with_a_keyboard_answers_says_why_and_changes_their_mind() {
         press(&stage, &Key::Right).await;
     }
     assert_eq!(focused(&stage).await, "q0-9");
-    turn(&stage.browser, async || press(&stage, &Key::Enter).await).await;
+    stage.browser.turn(async || press(&stage, &Key::Enter).await).await;
     let stored = stage.open.store().scored("keys-1", "recommend", 9).await;
     assert_eq!(score_on(&stored, "recommend"), Some(9));
 }
@@ -75,7 +75,7 @@ async fn the_language_is_switched_by_keyboard_and_the_link_stays_the_same() {
     }
     let on = stage.browser.run("return document.activeElement.hreflang").await;
     assert_eq!(on, json!("de"), "the brand's second language");
-    turn(&stage.browser, async || press(&stage, &Key::Enter).await).await;
+    stage.browser.turn(async || press(&stage, &Key::Enter).await).await;
     assert_eq!(stage.browser.current_url().await.unwrap().as_str(), format!("{url}?lang=de"));
     assert_eq!(stage.browser.run("return document.querySelector(':checked').value").await, json!("7"));
 }

@@ -1,47 +1,14 @@
 //! What a page lets happen: one request, no script but its own, frames where the brand allows them.
 
-use std::{
-    io::Write as _,
-    sync::{Arc, Mutex},
-};
+use std::io::Write as _;
 
 use serde_json::json;
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpListener,
-    task::JoinSet,
-};
 
 use super::scenes::Stage;
 use crate::{
     browser::Browser,
-    support::{Gateway, make_link, plain_link},
+    support::{Gateway, HostPage, make_link, plain_link},
 };
-
-/// A server that serves one page and remembers the path of each request; ends when the set is dropped.
-async fn host(head: String, html: String) -> (String, Arc<Mutex<Vec<String>>>, JoinSet<()>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/", listener.local_addr().unwrap());
-    let asked = Arc::new(Mutex::new(Vec::new()));
-    let (seen, mut tasks) = (Arc::clone(&asked), JoinSet::new());
-    tasks.spawn(async move {
-        while let Ok((mut socket, _)) = listener.accept().await {
-            let mut request = [0; 8192];
-            // A browser opens connections ahead, and may not use them.
-            let Ok(length @ 1..) = socket.read(&mut request).await else { continue };
-            let line = String::from_utf8_lossy(&request[..length]).lines().next().unwrap_or_default().to_owned();
-            seen.lock().unwrap().push(line);
-            let length = html.len();
-            let reply = format!(
-                "HTTP/1.1 200 OK\r\ncontent-type: text/html; charset=utf-8\r\n{head}content-length: {length}\r\n\
-                 connection: close\r\n\r\n{html}"
-            );
-            // A browser that has gone away needs no page.
-            socket.write_all(reply.as_bytes()).await.ok();
-        }
-    });
-    (url, asked, tasks)
-}
 
 /// The page of a survey that has most in it: behind a link to somebody, where there are links.
 async fn largest(gateway: &Gateway, survey: &str, language: &str) -> String {
@@ -67,8 +34,8 @@ async fn a_page_is_one_request_of_at_most_15_kb_with_everything_in_it() {
             writeln!(std::io::stdout(), "page of {survey} in {language}: {} bytes", page.text.len()).unwrap();
             assert!(page.page(200).len() <= 15_000, "{survey} in {language}: {} bytes", page.text.len());
             let policy = format!("content-security-policy: {}\r\n", page.header("content-security-policy"));
-            let (url, asked, _host) = host(policy, page.text.clone()).await;
-            browser.open(&url).await;
+            let host = HostPage::with_head(&policy, page.text.clone()).await;
+            browser.open(&host.url).await;
             browser
                 .wait_until("document.readyState == 'complete' && document.querySelector('form button')")
                 .await;
@@ -76,7 +43,7 @@ async fn a_page_is_one_request_of_at_most_15_kb_with_everything_in_it() {
             browser
                 .screenshot(&std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("one-request.png"))
                 .await;
-            assert_eq!(*asked.lock().unwrap(), ["GET / HTTP/1.1"], "{survey} in {language}");
+            assert_eq!(host.asked(), ["GET / HTTP/1.1"], "{survey} in {language}");
         }
     }
 }
@@ -120,8 +87,8 @@ async fn a_form_may_be_framed_by_the_brands_sites_and_a_link_by_nobody() {
             "<!doctype html><title>A shop</title><iframe src='http://{}{path}'></iframe>",
             gateway.http_addr()
         );
-        let (url, _, _host) = host(String::new(), html).await;
-        browser.open(&url).await;
+        let host = HostPage::of(html).await;
+        browser.open(&host.url).await;
         browser.enter_frame(0).await.unwrap();
         let forms = browser.run("return document.querySelectorAll('form button').length").await;
         browser.enter_parent_frame().await.unwrap();

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     browser::Browser,
-    support::{Gateway, MailLink, Plan, make_link, nps, wait_for},
+    support::{Gateway, MailLink, Plan, make_link, nps},
 };
 
 /// The languages of our own words, with the word on the button that sends.
@@ -74,6 +74,8 @@ const OFF_SCALE: &str = "const nine = document.querySelector('[value=\"9\"]');
 const OFF_STARS: &str =
     "const five = document.querySelector('#q0-5'); five.value = '9'; five.form.noValidate = true;";
 const NOTHING: &str = "document.forms[0].noValidate = true;";
+/// The page that tries again by itself stays, however long the look at it takes.
+const STAY: &str = "HTMLFormElement.prototype.submit = () => {}";
 const UNREADABLE: &str = "document.forms[0].enctype = 'text/plain';";
 
 /// All of them.
@@ -117,7 +119,12 @@ pub(super) const SCENES: [Scene; 33] = [
         Link("support-nps", "/9"),
         &[Send, Follow("a.button:not(.go)"), Choose("recommend", "4"), Send],
     ),
-    scene("wait", 429, Busy("support-nps"), &[Choose("recommend", "2"), Write("Far too slow."), Send]),
+    scene(
+        "wait",
+        429,
+        Busy("support-nps"),
+        &[Choose("recommend", "2"), Write("Far too slow."), Send, Run(STAY)],
+    ),
     scene("opt-out", 200, OptOut("crm-1"), &[]),
     scene("opted-out", 200, OptOut("crm-2"), &[Send]),
     scene("opted-in", 200, OptOut("crm-3"), &[Send, Send]),
@@ -236,7 +243,7 @@ impl Stage {
     /// Presses what leads to another page, and waits for that.
     pub(super) async fn follow(&self, selector: &str) {
         let element = self.element(selector).await;
-        turn(&self.browser, async || element.click().await.unwrap()).await;
+        self.browser.turn(async || element.click().await.unwrap()).await;
     }
 
     pub(super) async fn element(&self, selector: &str) -> Element {
@@ -264,16 +271,4 @@ pub(super) async fn exhaust(gateway: &Gateway) {
         }
     }
     panic!("the limit is never reached");
-}
-
-/// Does what leads to another page, and waits until that is there. A script that waits would go with the old page.
-pub(super) async fn turn(browser: &Browser, act: impl AsyncFnOnce()) {
-    browser.run("window.old = true").await;
-    act().await;
-    wait_for("the next page", async || {
-        let script = "return !window.old && document.readyState == 'complete'";
-        let come = browser.execute(script, Vec::new()).await.ok()?;
-        (come == true).then_some(())
-    })
-    .await;
 }

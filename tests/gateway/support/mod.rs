@@ -6,6 +6,7 @@ mod config;
 pub(crate) mod description;
 mod frames;
 mod gateway;
+mod host_page;
 mod http;
 mod links;
 mod logs;
@@ -24,6 +25,7 @@ pub(crate) use self::{
     cli::{Cli, voxgate, voxgate_alone},
     frames::{Frames, Kind, frame, head},
     gateway::Gateway,
+    host_page::HostPage,
     http::{Reply, client, form},
     links::{MailLink, make_link, path_of, plain_link},
     plan::Plan,
