@@ -22,15 +22,21 @@ use self::signature::Unproven;
 use super::{
     Desk,
     twilio::{
-        self, Callback, Proven, Reply, Request, address::Address, call::Webhook, callback::Reported,
-        form::Form, report::reported, voice::TELNYX,
+        self, Callback, Proven, Reply, Request, Unknown,
+        address::Address,
+        callback::Reported,
+        form::Form,
+        prove_as,
+        report::{reported, unknown_to_reports},
+        unknown_to_callers,
+        voice::TELNYX,
     },
 };
 use crate::{
     catalog::{Account, Brand},
     clock::Timestamp,
     intake::{OptingOut, Submission},
-    outcome::{Reason, Receipt, Refusal},
+    outcome::{Receipt, Refusal},
 };
 
 /// Judges a webhook by its head, before anything of its body is read.
@@ -44,7 +50,7 @@ pub(crate) fn announced<'a>(
     now: Timestamp,
 ) -> Result<Signature<'a>, Box<Reply>> {
     let Some(brand) = desk.catalog.brands.get(request.brand) else {
-        return Err(Box::new(twilio::unavailable(desk, request, &TELNYX, None, Reason::UnknownBrand)));
+        return Err(unknown_to_callers(desk, request, &TELNYX));
     };
     Signature::read(headers, now).map_err(|why| unproven(desk, request, brand, why))
 }
@@ -64,7 +70,7 @@ where
     Out: Future<Output = Result<(), Refusal>>,
 {
     let call_id = |form: &Form, _: &Address<'_>| form.get("CallSid").to_owned();
-    match prove(&desk, &request, signature, call_id) {
+    match prove(&desk, &request, signature, unknown_to_callers, call_id) {
         Ok(proven) => twilio::converse(desk, request, proven, submit, opt_out).await,
         Err(reply) => *reply,
     }
@@ -86,7 +92,7 @@ where
         let call_id = Reported::read(address.ours().unwrap_or("")).call_id;
         call_id.map(|call_id| call_id.as_str().to_owned()).unwrap_or_default()
     };
-    match prove(&desk, &request, signature, call_id) {
+    match prove(&desk, &request, signature, unknown_to_reports, call_id) {
         Ok(proven) => reported(desk, request, proven, callback, submit).await,
         Err(reply) => *reply,
     }
@@ -96,18 +102,18 @@ fn prove<'a>(
     desk: &Desk<'a>,
     request: &Request<'a>,
     signature: Signature<'_>,
+    unknown: Unknown,
     call_id: impl FnOnce(&Form, &Address<'_>) -> String,
 ) -> Result<Proven<'a>, Box<Reply>> {
-    let Some(brand) = desk.catalog.brands.get(request.brand) else {
-        return Err(Box::new(twilio::unavailable(desk, request, &TELNYX, None, Reason::UnknownBrand)));
-    };
-    let form = Form::parse(request.body, desk.form_fields).map_err(|_| twilio::too_long(desk, brand))?;
-    let account = Account::of(&brand.accounts, form.get("AccountSid"));
-    signature.check(request.body, account).map_err(|why| unproven(desk, request, brand, why))?;
-    let address = Address::new(&brand.public_base_url, request.uri.path(), request.uri.query());
-    let seal = Seal::new(desk.identity_key, &call_id(&form, &address));
-    let address = address.sealed(seal).ok_or_else(|| unproven(desk, request, brand, Unproven::Unsealed))?;
-    Ok(Proven { brand, webhook: Webhook { dialect: &TELNYX, address, form } })
+    prove_as((desk, request, &TELNYX), unknown, |brand, address| {
+        let form = Form::parse(request.body, desk.form_fields).map_err(|_| twilio::too_long(desk, brand))?;
+        let account = Account::of(&brand.accounts, form.get("AccountSid"));
+        signature.check(request.body, account).map_err(|why| unproven(desk, request, brand, why))?;
+        let seal = Seal::new(desk.identity_key, &call_id(&form, &address));
+        let address =
+            address.sealed(seal).ok_or_else(|| unproven(desk, request, brand, Unproven::Unsealed))?;
+        Ok((form, address))
+    })
 }
 
 fn unproven(desk: &Desk<'_>, request: &Request<'_>, brand: &Brand, why: Unproven) -> Box<Reply> {

@@ -151,21 +151,37 @@ pub(crate) fn signature_of(url: &str, pairs: &[(String, String)], account: &Acco
 }
 
 /// Who calls, by the signature over URL and form. `unknown` says that there is no such brand.
-fn prove<'a>(
-    desk: &Desk<'a>,
-    request: &Request<'a>,
-    unknown: impl FnOnce(&Desk<'a>, &Request<'a>) -> Reply,
+/// What a webhook of a brand that is not there is answered.
+pub(super) type Unknown = fn(&Desk<'_>, &Request<'_>, &'static Dialect) -> Box<Reply>;
+
+/// Proves who sent a webhook: `check` does it as its provider does, and gives the form, and the address as far as that
+/// is to be believed.
+pub(super) fn prove_as<'a>(
+    (desk, request, dialect): (&Desk<'a>, &Request<'a>, &'static Dialect),
+    unknown: Unknown,
+    check: impl FnOnce(&'a Brand, Address<'a>) -> Result<(Form, Address<'a>), Box<Reply>>,
 ) -> Result<Proven<'a>, Box<Reply>> {
     let Some(brand) = desk.catalog.brands.get(request.brand) else {
-        return Err(Box::new(unknown(desk, request)));
+        return Err(unknown(desk, request, dialect));
     };
     let address = Address::new(&brand.public_base_url, request.uri.path(), request.uri.query());
-    let form = proven_form(desk, request, brand, &address)?;
-    Ok(Proven { brand, webhook: Webhook { dialect: &TWILIO, address, form } })
+    let (form, address) = check(brand, address)?;
+    Ok(Proven { brand, webhook: Webhook { dialect, address, form } })
 }
 
-fn unknown_to_callers(desk: &Desk<'_>, request: &Request<'_>) -> Reply {
-    unavailable(desk, request, &TWILIO, None, Reason::UnknownBrand)
+fn prove<'a>(desk: &Desk<'a>, request: &Request<'a>, unknown: Unknown) -> Result<Proven<'a>, Box<Reply>> {
+    prove_as((desk, request, &TWILIO), unknown, |brand, address| {
+        Ok((proven_form(desk, request, brand, &address)?, address))
+    })
+}
+
+/// An apology to a caller.
+pub(super) fn unknown_to_callers(
+    desk: &Desk<'_>,
+    request: &Request<'_>,
+    dialect: &'static Dialect,
+) -> Box<Reply> {
+    Box::new(unavailable(desk, request, dialect, None, Reason::UnknownBrand))
 }
 
 /// A call about a survey that can be answered.

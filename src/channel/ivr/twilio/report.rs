@@ -9,6 +9,7 @@ use super::{
     call::Call,
     callback::Callback,
     nothing, prove,
+    voice::Dialect,
 };
 use crate::{
     catalog::Brand,
@@ -37,7 +38,7 @@ where
     F: Fn(Submission) -> Fut,
     Fut: Future<Output = Result<Receipt, Refusal>>,
 {
-    match prove(&desk, &request, |desk, _| *pointless(desk, None, Reason::UnknownBrand)) {
+    match prove(&desk, &request, unknown_to_reports) {
         Ok(proven) => reported(desk, request, proven, callback, submit).await,
         Err(reply) => *reply,
     }
@@ -109,6 +110,15 @@ fn accept<'a>(
     let question = survey.question(&question).filter(|question| question.kind == Kind::Text);
     let recording = call.recording();
     Ok(question.zip(recording).map(|(question, recording)| Report { call, question, recording, text }))
+}
+
+/// Nobody listens to an apology.
+pub(in crate::channel::ivr) fn unknown_to_reports(
+    desk: &Desk<'_>,
+    _: &Request<'_>,
+    _: &'static Dialect,
+) -> Box<Reply> {
+    pointless(desk, None, Reason::UnknownBrand)
 }
 
 /// A report that nothing can come of; the provider's own log shows the status.
