@@ -339,9 +339,10 @@ struct RememberedKey {
     strict: bool,
 }
 
-/// A program's idempotency key, or a turn of a call. Other keys are known by what the response's claim holds, which is
-/// what came last. That is not enough for a call: the `1` of "1, then 0", tried again or played back later, would be
-/// the newest. The payload is all that the caller said: the record without the gateway's own times.
+/// A program's idempotency key, a turn of a call, or a beacon that does not say how long it waited. Other keys are known
+/// by what the response's claim holds, which is what came last. That is not enough here: the `1` of "1, then 0", tried
+/// again or played back later, would be the newest. The payload is all that the caller said: the record without the
+/// gateway's own times. A beacon's key is one for all that its panel sends, so each of its payloads is an entry.
 fn remembered_key(
     validated: &Validated,
     record: &mut wire::Record,
@@ -349,14 +350,18 @@ fn remembered_key(
 ) -> Option<RememberedKey> {
     let submission = &validated.identified.submission;
     let is_call = matches!(submission.proof, Proof::Call { .. });
-    let key = submission.key.as_ref().filter(|key| key.strict || is_call)?;
+    let is_undated_beacon = submission.channel == Channel::Chat && submission.answered == Answered::Now;
+    let key = submission.key.as_ref().filter(|key| key.strict || is_call || is_undated_beacon)?;
     let said = said(record, submission.answered == Answered::Now);
     let [a, b, c, d, e, f, g, h, ..] = identity_key.hash(&[b"payload", &said]);
-    Some(RememberedKey {
-        scope: identity_key.hash(&[b"idempotency", submission.brand.as_bytes(), key.text.as_bytes()]),
-        payload: [a, b, c, d, e, f, g, h],
-        strict: key.strict,
-    })
+    let payload = [a, b, c, d, e, f, g, h];
+    let (brand, text) = (submission.brand.as_bytes(), key.text.as_bytes());
+    let scope = if is_undated_beacon {
+        identity_key.hash(&[b"beacon", brand, text, &payload])
+    } else {
+        identity_key.hash(&[b"idempotency", brand, text])
+    };
+    Some(RememberedKey { scope, payload, strict: key.strict })
 }
 
 /// What a record says, encoded: without what this gateway, at this time, has added to it. The record is as it was

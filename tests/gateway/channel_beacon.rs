@@ -115,6 +115,51 @@ async fn what_waited_in_a_browser_is_no_change_of_what_was_answered_since() {
     first.store().scored("chat-1", "recommend", 9).await;
 }
 
+/// Contract 3: a retry with the submission key is a duplicate, also of what was changed since. A client that lets people
+/// return to an earlier answer says `age_ms`, or takes a new key.
+async fn a_beacon_without_an_age_is_a_retry(first: &Gateway, second: &Gateway) {
+    let given = |score: i32| {
+        let mut body = nps("chat-1", score);
+        body["key"] = json!("panel-1");
+        body
+    };
+    let id = send(first, &given(9)).await.receipt(201, "accepted")["id"].clone();
+    send(second, &given(3)).await.receipt(200, "revised");
+    send(first, &given(5)).await.receipt(200, "revised");
+    for (gateway, score) in [(second, 9), (first, 3), (second, 5), (first, 9)] {
+        let retry = send(gateway, &given(score)).await.receipt(200, "duplicate");
+        assert_eq!(retry["id"], id);
+    }
+    for gateway in [first, second] {
+        gateway.settled_ledger().await;
+    }
+    let stored = first.store().scored("chat-1", "recommend", 5).await;
+    assert_eq!(score_on(&stored, "recommend"), Some(5));
+    let mut aged = given(9);
+    aged["age_ms"] = json!(0);
+    send(second, &aged).await.receipt(200, "revised");
+    first.store().scored("chat-1", "recommend", 9).await;
+    let mut new_panel = given(3);
+    new_panel["key"] = json!("panel-2");
+    send(second, &new_panel).await.receipt(200, "revised");
+    first.store().scored("chat-1", "recommend", 3).await;
+}
+
+#[tokio::test]
+async fn a_beacon_that_says_no_age_is_known_again_by_its_key_and_what_it_says() {
+    let gateway = Gateway::start().await;
+    a_beacon_without_an_age_is_a_retry(&gateway, &gateway).await;
+}
+
+#[tokio::test]
+async fn a_beacon_that_says_no_age_is_known_again_at_another_gateway() {
+    let redis = Redis::start().await;
+    let sharing = || Plan::new().redis(redis.url()).set("redis.timeout", "5 s");
+    let first = sharing().start().await;
+    let second = sharing().only_edge(&first.store_url()).start().await;
+    a_beacon_without_an_age_is_a_retry(&first, &second).await;
+}
+
 #[tokio::test]
 async fn a_token_proves_the_identity_and_a_retry_is_a_duplicate() {
     let gateway = Gateway::start().await;
