@@ -93,12 +93,15 @@ fn for_anywhere(asset: &Asset, request: &HeaderMap) -> Reply {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
     use super::*;
 
     #[test]
     fn the_script_has_at_most_4096_bytes_gzipped() {
         let (gzip, plain) = SCRIPT.sizes();
-        println!("widget.js: {gzip} bytes gzipped, {plain} plain");
+        // Not captured: a size that grows is seen before it is too large.
+        writeln!(std::io::stdout(), "widget.js: {gzip} bytes gzipped, {plain} plain").unwrap();
         assert!(gzip <= 4096, "{gzip}");
     }
 
