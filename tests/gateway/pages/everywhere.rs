@@ -146,7 +146,7 @@ const FIT: &str = "const small = [], cut = [];
 /// Writes pictures to look at, where VOXGATE_PICTURES names a folder.
 async fn picture(stage: &Stage, scene: &Scene, language: &str, scheme: &str) {
     let Some(folder) = std::env::var_os("VOXGATE_PICTURES").map(PathBuf::from) else { return };
-    for (width, height) in [(360, 740), (1280, 800)] {
+    for (width, height) in [(320, 640), (390, 844), (1280, 800)] {
         stage.browser.resize(width, height).await;
         let name = format!("{}-{language}-{scheme}-{width}.png", scene.name);
         stage.browser.screenshot(Path::new(&folder).join(name).as_path()).await;
