@@ -122,9 +122,11 @@ impl Browser {
     /// Does what leads to another page, and waits until that has loaded. A click is answered before the page it leads to
     /// is there: what is found until then belongs to the old one.
     pub(crate) async fn turn(&self, act: impl AsyncFnOnce()) {
-        self.run("window.old = true").await;
+        // Tells one page from the next, and from one that comes back as it was left.
+        let old = self.run("return performance.timeOrigin").await;
         act().await;
-        self.wait_until("!window.old && document.readyState == 'complete'").await;
+        self.wait_until(&format!("performance.timeOrigin != {old} && document.readyState == 'complete'"))
+            .await;
     }
 }
 
