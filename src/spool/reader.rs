@@ -11,7 +11,7 @@ use super::{
     disk::DiskFile,
     log::{Log, Place, Step, Stretch},
     set_aside,
-    walk::{Found, Frame, Walk},
+    walk::{Block, Found, Frame, Walk},
 };
 
 /// Pause after a read that failed.
@@ -21,8 +21,8 @@ const READ_TRIES: u32 = 8;
 /// Blocks are never smaller: records are read in runs.
 const BLOCK_BYTES_MIN: usize = 64 << 10;
 /// Blocks are never larger, whatever the caller's batch may hold: a batch of ordinary records ends long before its
-/// bytes do, and what was read beyond it is read again. Memory of this size is used again too; larger blocks come fresh
-/// from the kernel, which fills them with zeros first.
+/// bytes do. Memory of this size is used again too; larger blocks come fresh from the kernel, which fills them with
+/// zeros first.
 const BLOCK_BYTES_MAX: usize = 256 << 10;
 
 /// Records in the order they were appended.
@@ -54,7 +54,15 @@ pub struct Reader {
     /// Failed reads in a row.
     failures: u32,
     /// The segment that is being read.
-    open: Option<(u32, Arc<dyn DiskFile>)>,
+    open: Option<Open>,
+}
+
+/// A segment, and what was read of it last: a batch ends before its block does, and the next one begins there.
+#[derive(Debug)]
+struct Open {
+    generation: u32,
+    file: Arc<dyn DiskFile>,
+    block: Block,
 }
 
 impl Reader {
@@ -73,6 +81,8 @@ impl Reader {
         self.shared.refresh_live(&log);
         self.place = log.cursor;
         self.epoch = log.epoch;
+        drop(log);
+        self.open = None;
     }
 
     /// The next records: waits for at least one, gives what is there up to the bounds. The first one may be larger than
@@ -110,12 +120,15 @@ impl Reader {
         if log.epoch != self.epoch {
             self.epoch = log.epoch;
             self.place = log.cursor;
+            self.open = None;
         }
         log.stretch(self.place)
     }
 
     async fn read(&mut self, stretch: Stretch, records: usize, bytes: usize) -> io::Result<Reading> {
-        let Some(file) = self.file(stretch.from.generation)? else { return Ok(Reading::missing(stretch)) };
+        let Some((file, block)) = self.open(stretch.from.generation)? else {
+            return Ok(Reading::missing(stretch));
+        };
         let shared = Arc::clone(&self.shared);
         let around = self.failures >= READ_TRIES;
         let disk_blocks = shared.disk.blocks();
@@ -123,7 +136,7 @@ impl Reader {
             let block_bytes = bytes.clamp(BLOCK_BYTES_MIN, BLOCK_BYTES_MAX);
             let Stretch { from: Place { generation, offset, .. }, end, through } = stretch;
             let walk = Walk::new(&*file, generation, offset, end, through);
-            let walk = walk.in_blocks_of(block_bytes).around_bad_pages(around);
+            let walk = walk.in_blocks_of(block_bytes).around_bad_pages(around).resume(block);
             Reading::take(walk, stretch, records, bytes, |from, to| {
                 set_aside::keep(&*shared.disk, &shared.dir, &*file, generation, from, to);
             })
@@ -134,15 +147,15 @@ impl Reader {
         tokio::task::spawn_blocking(task).await.map_err(io::Error::other)?
     }
 
-    fn file(&mut self, generation: u32) -> io::Result<Option<Arc<dyn DiskFile>>> {
-        if let Some((_, file)) = self.open.as_ref().filter(|(open, _)| *open == generation) {
-            return Ok(Some(Arc::clone(file)));
+    fn open(&mut self, generation: u32) -> io::Result<Option<(Arc<dyn DiskFile>, Block)>> {
+        if let Some(open) = self.open.as_ref().filter(|open| open.generation == generation) {
+            return Ok(Some((Arc::clone(&open.file), open.block.clone())));
         }
         match self.shared.disk.open(&self.shared.path(generation)) {
             Ok(file) => {
                 let file: Arc<dyn DiskFile> = Arc::from(file);
-                self.open = Some((generation, Arc::clone(&file)));
-                Ok(Some(file))
+                self.open = Some(Open { generation, file: Arc::clone(&file), block: Block::default() });
+                Ok(Some((file, Block::default())))
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
@@ -154,6 +167,9 @@ impl Reader {
         let mut log = self.shared.log();
         if log.epoch != self.epoch {
             return None;
+        }
+        if let Some(open) = &mut self.open {
+            open.block = reading.block;
         }
         let mut batch =
             Batch { last: self.place.sequence, records: Vec::with_capacity(reading.frames.len()) };
@@ -194,6 +210,8 @@ struct Reading {
     frames: Vec<Frame>,
     /// Nothing readable follows in this stretch.
     to_the_end: bool,
+    /// What was read last.
+    block: Block,
 }
 
 impl Reading {
@@ -203,7 +221,7 @@ impl Reading {
             segment = stretch.from.generation,
             "a segment of the spool is missing: was it removed by hand?"
         );
-        Self { frames: Vec::new(), to_the_end: true }
+        Self { frames: Vec::new(), to_the_end: true, block: Block::default() }
     }
 
     fn take(
@@ -215,25 +233,25 @@ impl Reading {
     ) -> io::Result<Self> {
         let Stretch { from: Place { sequence, .. }, end, through } = stretch;
         let (mut frames, mut taken, mut last) = (Vec::<Frame>::new(), 0, sequence);
-        while frames.len() < records && last < through {
+        let mut to_the_end = false;
+        while frames.len() < records && last < through && !to_the_end {
             match walk.next()? {
                 Found::Frame(frame) if frame.sequence > last => {
                     taken += frame.payload.len();
                     if taken > bytes && !frames.is_empty() {
-                        return Ok(Self { frames, to_the_end: false });
+                        break;
                     }
                     last = frame.sequence;
                     frames.push(frame);
                 }
                 Found::Frame(_) => {}
                 Found::Broken { from, to } => set_aside(from, to),
-
                 Found::Rest(from) => {
                     set_aside(from, end);
-                    return Ok(Self { frames, to_the_end: true });
+                    to_the_end = true;
                 }
             }
         }
-        Ok(Self { frames, to_the_end: false })
+        Ok(Self { frames, to_the_end, block: walk.into_block() })
     }
 }

@@ -51,6 +51,20 @@ pub(super) enum Found {
     Rest(u64),
 }
 
+/// Bytes of a segment, and where they lie in it.
+#[derive(Clone, Default)]
+pub(super) struct Block {
+    at: u64,
+    bytes: Bytes,
+}
+
+/// Does not show the records.
+impl std::fmt::Debug for Block {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Block").field("at", &self.at).field("bytes", &self.bytes.len()).finish()
+    }
+}
+
 /// A walk over the frames of one generation.
 #[derive(Debug)]
 pub(super) struct Walk<'a> {
@@ -62,8 +76,7 @@ pub(super) struct Walk<'a> {
     end: u64,
     /// The last sequence that belongs to this segment.
     through: u64,
-    block: Bytes,
-    block_at: u64,
+    block: Block,
     block_bytes: usize,
     around_bad_pages: bool,
 }
@@ -77,8 +90,7 @@ impl<'a> Walk<'a> {
             at,
             end,
             through,
-            block: Bytes::new(),
-            block_at: 0,
+            block: Block::default(),
             block_bytes: BLOCK_BYTES,
             around_bad_pages: false,
         }
@@ -88,6 +100,17 @@ impl<'a> Walk<'a> {
     pub(super) fn in_blocks_of(mut self, block_bytes: usize) -> Self {
         self.block_bytes = block_bytes;
         self
+    }
+
+    /// Begins with a block that another walk over these frames has left.
+    pub(super) fn resume(mut self, block: Block) -> Self {
+        self.block = block;
+        self
+    }
+
+    /// What was read last, for the walk that goes on from here.
+    pub(super) fn into_block(self) -> Block {
+        self.block
     }
 
     /// Takes pages that cannot be read for broken frames, instead of failing.
@@ -124,7 +147,7 @@ impl<'a> Walk<'a> {
                         return Ok(None);
                     }
                     self.load(at, needed)?;
-                    if self.block.len() < needed {
+                    if self.block.bytes.len() < needed {
                         return Ok(None);
                     }
                 }
@@ -136,13 +159,13 @@ impl<'a> Walk<'a> {
         if parsed.sequence > self.through {
             return None;
         }
-        let start = usize::try_from(at - self.block_at).ok()?;
+        let start = usize::try_from(at - self.block.at).ok()?;
         let payload = start + parsed.payload.start..start + parsed.payload.end;
         Some(Frame {
             sequence: parsed.sequence,
             appended_at: parsed.appended_at,
             end: at + parsed.bytes as u64,
-            payload: self.block.slice(payload),
+            payload: self.block.bytes.slice(payload),
         })
     }
 
@@ -166,8 +189,8 @@ impl<'a> Walk<'a> {
     }
 
     fn block_from(&self, at: u64) -> &[u8] {
-        let skip = at.checked_sub(self.block_at).and_then(|skip| usize::try_from(skip).ok());
-        skip.and_then(|skip| self.block.get(skip..)).unwrap_or_default()
+        let skip = at.checked_sub(self.block.at).and_then(|skip| usize::try_from(skip).ok());
+        skip.and_then(|skip| self.block.bytes.get(skip..)).unwrap_or_default()
     }
 
     fn load(&mut self, at: u64, needed: usize) -> io::Result<()> {
@@ -179,8 +202,7 @@ impl<'a> Walk<'a> {
             read_full(self.file, &mut bytes, at)?
         };
         bytes.truncate(read);
-        self.block = bytes.into();
-        self.block_at = at;
+        self.block = Block { at, bytes: bytes.into() };
         Ok(())
     }
 }

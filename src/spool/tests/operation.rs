@@ -262,6 +262,24 @@ async fn what_was_never_read_is_not_believed_to_be_delivered() {
     assert_eq!(rig.spool.status().delivered, 2);
 }
 
+#[tokio::test]
+async fn what_was_read_behind_a_batch_is_not_read_again_until_the_reader_goes_back() {
+    let rig = Rig::new(&small());
+    rig.fill(6, 64).await;
+    let mut reader = rig.spool.reader();
+    let read = |batch: Batch| batch.records.into_iter().map(|(sequence, _)| sequence).collect::<Vec<_>>();
+    assert_eq!(read(reader.next(2, 1 << 20).await), [1, 2]);
+    let path = &rig.segments()[0];
+    let mut bytes = std::fs::read(path).unwrap();
+    let third = bytes.windows(64).position(|window| window == numbered(2, 64)).unwrap();
+    bytes[third..].fill(7);
+    std::fs::write(path, bytes).unwrap();
+    assert_eq!(read(reader.next(2, 1 << 20).await), [3, 4]);
+    reader.rewind();
+    assert_eq!(read(reader.next(6, 1 << 20).await), [1, 2], "the disk is asked again");
+    assert_eq!(rig.spool.status().set_aside, 4);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn waiters_share_commits() {
     for waiters in [64_u64, 256] {
