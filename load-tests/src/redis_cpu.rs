@@ -29,8 +29,8 @@ const KEPT_MS: u64 = 3_600_000;
 const WARM_UP: u64 = 30_000;
 
 /// All of Redis's CPU for each answer, by its CPU for each `SET … NX GET PX` of a 16-byte key and an 8-byte value, as
-/// many at once over one connection as the gateway has answers: in a fleet that has had its volume for months. Also said
-/// for the first answers of a new one, of which nearly each opens a bucket.
+/// many at once over one connection as the gateway has answers: in a fleet that has had its volume for months. Also
+/// said for the first answers of a new one, of which nearly each opens a bucket.
 pub(crate) async fn ratio(bench: Bench<'_>) -> anyhow::Result<Figure> {
     let shape = Shape::sample(bench.plan);
     let cold = Measured::start(bench, "redis_cpu_of_a_new_fleet", shape).await?;

@@ -180,8 +180,8 @@ async fn until_known(rig: &Rig, script: &Script, person: u32) -> anyhow::Result<
     }
 }
 
-/// Answers on the two sides of the moment at which a new period of a bucket begins: doubles and changes are known. There
-/// are two buckets, whose periods begin half of one apart; half of the people are in the one that crosses.
+/// Answers on the two sides of the moment at which a new period of a bucket begins: doubles and changes are known.
+/// There are two buckets, whose periods begin half of one apart; half of the people are in the one that crosses.
 pub(super) async fn bucket_boundary(case: Case) -> anyhow::Result<Verdict> {
     let boundary = later::Boundary::of_buckets()?;
     let setup = two_gateways(Claims::Redis).set("redis.expected_answers_per_day", 1);

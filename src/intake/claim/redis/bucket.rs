@@ -2,9 +2,9 @@
 //!
 //! A claim is kept for the *span*: the edit window, rounded up to a power of two of days so that surveys share buckets.
 //! A period is four spans long, so a claim that may still matter is in this period's bucket or in the one before, and
-//! the latter has to be looked at only during the first span of a period. The periods of the buckets begin one after the
-//! other, spread over the length of one: so at any time a quarter of the answers looks at two buckets, Redis holds three
-//! spans of claims, and no moment comes at which all buckets are opened, or expire, at once.
+//! the latter has to be looked at only during the first span of a period. The periods of the buckets begin one after
+//! the other, spread over the length of one: so at any time a quarter of the answers looks at two buckets, Redis holds
+//! three spans of claims, and no moment comes at which all buckets are opened, or expire, at once.
 //!
 //! A hash of up to 512 short fields is a listpack (`hash-max-listpack-entries`), which is searched from its begin; the
 //! number of hashes is chosen so that a full period leaves about 32 in each: short to search, and sixteen times the

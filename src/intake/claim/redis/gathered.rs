@@ -1,5 +1,5 @@
-//! One server's connection, with what many ask for gathered: what is asked while an exchange is on its way goes with the
-//! next one, in one write to the socket and one read of the replies.
+//! One server's connection, with what many ask for gathered: what is asked while an exchange is on its way goes with
+//! the next one, in one write to the socket and one read of the replies.
 //!
 //! Each write costs more than a command: a system call here, a wake-up, a read and a write there. Whoever comes while
 //! another's reply is awaited waits for that, and no longer than [`GATHERED_FOR`]; when nothing is on its way nobody
@@ -26,8 +26,8 @@ pub(super) type Commands = Vec<Cmd>;
 /// Askers that wait for the next write, and that share one; a decoded batch fits.
 pub(super) const WAITING: usize = 512;
 
-/// How long a reply is awaited before the next exchange is begun beside it: longer than a server takes that is near, and
-/// a small part of what an answer may wait for one that is far or slow.
+/// How long a reply is awaited before the next exchange is begun beside it: longer than a server takes that is near,
+/// and a small part of what an answer may wait for one that is far or slow.
 const GATHERED_FOR: Duration = Duration::from_millis(2);
 
 /// A connection; its clones share the socket.
