@@ -3,10 +3,9 @@
 //!
 //! The layout is that of `src/intake/claim/redis/bucket.rs`, and [`Steady::is_found`] tells when it is that no more.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use anyhow::ensure;
 use redis::aio::MultiplexedConnection;
+use voxgate::clock::Clock;
 
 use crate::claims::PERIOD_DAYS;
 
@@ -35,7 +34,7 @@ impl Steady {
     /// # Errors
     /// Redis does not take them.
     pub(crate) async fn fill(connection: &mut MultiplexedConnection) -> anyhow::Result<Self> {
-        let now_secs = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+        let now_secs = u64::try_from(Clock::System.now().as_secs())?;
         let buckets = ANSWERS_PER_DAY * PERIOD_DAYS / FILL;
         let mut full = Vec::new();
         for index in 0..buckets {
