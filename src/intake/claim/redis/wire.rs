@@ -9,11 +9,11 @@ use std::{
     time::Duration,
 };
 
-use futures_util::future::try_join_all;
+use futures_util::future::join_all;
 use redis::{
     AsyncConnectionConfig, Client, ClientTlsConfig, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind,
     FromRedisValue, IntoConnectionInfo, ProtocolVersion, PushInfo, PushKind, RedisError, RedisResult,
-    TlsCertificates, Value,
+    ServerErrorKind, TlsCertificates, Value,
     aio::{ConnectionLike, SendError},
     cluster::ClusterClientBuilder,
     cluster_async::ClusterConnection,
@@ -92,12 +92,27 @@ impl Wire {
 
 /// Each command finds its own way. The cluster client redirects a pipeline as a whole when one key of it has moved: a
 /// key that has not would be made again on the other node, where `redis-cli --cluster reshard` then stops.
+///
+/// It says ASKING and the command that it is for one after the other, and commands that are redirected side by side take
+/// each other's: those that found no way so are tried again one by one. None of them was carried out.
 async fn each(wire: &ClusterConnection, commands: &[Cmd]) -> RedisResult<Vec<Value>> {
-    let commands = commands.iter().map(|command| {
-        let mut wire = wire.clone();
-        async move { wire.req_packed_command(command).await?.extract_error() }
-    });
-    try_join_all(commands).await
+    let replies = join_all(commands.iter().map(|command| alone(wire, command))).await;
+    let mut values = Vec::with_capacity(commands.len());
+    for (command, reply) in commands.iter().zip(replies) {
+        values.push(match reply {
+            Err(error) if is_redirect(&error) => alone(wire, command).await?,
+            other => other?,
+        });
+    }
+    Ok(values)
+}
+
+async fn alone(wire: &ClusterConnection, command: &Cmd) -> RedisResult<Value> {
+    wire.clone().req_packed_command(command).await?.extract_error()
+}
+
+fn is_redirect(error: &RedisError) -> bool {
+    matches!(error.kind(), ErrorKind::Server(ServerErrorKind::Ask | ServerErrorKind::Moved))
 }
 
 /// The epochs of all masters; none for a single server.
