@@ -37,6 +37,8 @@ pub(super) struct Flood {
     began: Instant,
     sent: Vec<Sample>,
     not_sent: u64,
+    /// Whether a probe is under way.
+    is_probed: bool,
 }
 
 /// What one run sent.
@@ -74,21 +76,25 @@ struct Round {
     each: Duration,
     length: Duration,
     first_person: u32,
+    gives_way: bool,
 }
 
 impl Flood {
     /// So many connections at the most.
     pub(super) fn new(address: SocketAddr, most: usize) -> Self {
-        Self { address, most, next_person: 0, began: Instant::now(), sent: Vec::new(), not_sent: 0 }
+        let (began, sent) = (Instant::now(), Vec::new());
+        Self { address, most, next_person: 0, began, sent, not_sent: 0, is_probed: false }
     }
 
     /// Programs beside the flood, for as long.
-    pub(super) fn probe(&self, length: Duration) -> anyhow::Result<Probe> {
+    pub(super) fn probe(&mut self, length: Duration) -> anyhow::Result<Probe> {
+        self.is_probed = true;
         Probe::start(self.address, self.began, length)
     }
 
     /// Counts what the probe sent as well.
     pub(super) fn end(&mut self, probe: Probe, length: Duration) -> anyhow::Result<Sends> {
+        self.is_probed = false;
         let mut run = Sends { length, ..Sends::default() };
         for sample in probe.end()? {
             run.add(&sample, sample.1.at);
@@ -119,6 +125,7 @@ impl Flood {
             each,
             length,
             first_person: self.next_person,
+            gives_way: self.is_probed,
         };
         let (begin, turns) = round.on_a_thread().await?;
         let mut run = Sends { length, ..Sends::default() };
@@ -151,13 +158,14 @@ impl Flood {
 }
 
 impl Round {
-    /// One thread, since several would spend much of the one core on waking each other. It gives way to the probe, which
+    /// One thread, since several would spend much of the one core on waking each other. It gives way to a probe, which
     /// would otherwise measure how long it waits for the flood's slice of the core to end.
     async fn on_a_thread(self) -> anyhow::Result<(Instant, Vec<Done>)> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (reply, done) = oneshot::channel();
         std::thread::Builder::new().name("flood".to_owned()).spawn(move || {
-            drop(reply.send(give_way().and_then(|()| runtime.block_on(self.take_turns()))));
+            let ready = if self.gives_way { give_way() } else { Ok(()) };
+            drop(reply.send(ready.and_then(|()| runtime.block_on(self.take_turns()))));
         })?;
         done.await.context("the flood panicked")?
     }
