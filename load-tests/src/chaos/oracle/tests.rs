@@ -148,6 +148,20 @@ fn a_held_answer_is_owed_among_the_held() {
 }
 
 #[test]
+fn a_held_answer_that_says_what_is_stored_need_not_wait_whatever_else_is_stored() {
+    let story = [(0, &[(5, ACKNOWLEDGED), (9, HELD), (9, ACKNOWLEDGED)][..])];
+    let mut history = history(&story);
+    let sent = history.people.get_mut(&person(0)).unwrap();
+    sent[0].answer.reason = Some((0, 0));
+    let reason = sent[0].answer.reason();
+    let with_a_reason = |score| Stored { reason: reason.clone(), ..stored(0, score) };
+    assert_eq!(found(&history, &storage(&[with_a_reason(9)])), (0, 0, 0));
+    history.people.get_mut(&person(0)).unwrap().pop();
+    assert_eq!(found(&history, &storage(&[with_a_reason(9)])), (0, 0, 0), "storage knows all there is");
+    assert_eq!(found(&history, &storage(&[with_a_reason(5)])), (1, 0, 0));
+}
+
+#[test]
 fn a_double_waits_where_what_it_repeats_is_held_and_counts_otherwise() {
     let history = |last| history(&[(0, &[(9, ACKNOWLEDGED), (3, HELD), (3, last)])]);
     let held = Storage { responses: vec![stored(0, 9)], held: vec![stored(0, 3)] };
