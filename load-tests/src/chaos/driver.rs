@@ -128,7 +128,12 @@ impl Driver {
         self.shared.acknowledged.load(Ordering::Relaxed)
     }
 
-    /// Since it began; what a history's times are counted from.
+    /// When it began; what a history's times are counted from.
+    pub(crate) fn started(&self) -> Instant {
+        self.shared.started
+    }
+
+    /// Since it began.
     pub(crate) fn elapsed(&self) -> Duration {
         self.shared.started.elapsed()
     }

@@ -1,6 +1,7 @@
 //! What a case runs against: a store, gateways, Redis, and networks that can fail, in real processes.
 
 mod cluster;
+mod machine;
 mod port;
 mod proxy;
 mod refusing;
@@ -16,6 +17,7 @@ use anyhow::{Context as _, ensure};
 
 pub(crate) use self::{
     cluster::Cluster,
+    machine::{Machine, Standstills},
     proxy::{Network, Proxy},
     refusing::{Refuses, RefusingStore},
     server::{Books, Server},

@@ -14,7 +14,7 @@ use crate::{
         case::Case,
         driver::{Driver, Pace},
         history::{History, Sent},
-        rig::{Rig, Setup},
+        rig::{Machine, Rig, Setup, Standstills},
         verdict::Verdict,
     },
     process::LOOK_EVERY,
@@ -38,6 +38,7 @@ const NOTICED_WITHIN: Duration = Duration::from_secs(20);
 pub(super) struct Outage {
     pub(super) rig: Rig,
     pub(super) load: Driver,
+    machine: Machine,
     /// Connections are open by then, and everything was done once.
     warm: Duration,
     began: Duration,
@@ -50,8 +51,9 @@ impl Outage {
     pub(super) async fn begin(case: &Case, setup: Setup) -> anyhow::Result<Self> {
         let rig = setup.set("redis.timeout", format!("{TIMEOUT_MS} ms")).start(case).await?;
         let load = rig.load(Pace::default(), Duration::from_secs(case.pick(90, 300)))?;
+        let machine = Machine::watch(&case.work)?;
         let (calm, held) = (case.pick(200, 1500), case.pick(200, 3000));
-        let mut outage = Self { rig, load, warm: Duration::ZERO, began: Duration::ZERO, calm, held };
+        let mut outage = Self { rig, load, machine, warm: Duration::ZERO, began: Duration::ZERO, calm, held };
         outage.is_calm().await?;
         Ok(outage)
     }
@@ -93,19 +95,31 @@ impl Outage {
         self.redis_is_up(true).await?;
         let mended = self.load.elapsed();
         self.load.acknowledges(150, Duration::from_secs(60)).await?;
+        let started = self.load.started();
         let history = self.load.stop().await?;
+        let standstills = self.machine.end()?;
         let mut verdict = self.rig.judge_history(&history).await?;
-        judge_cost(&history, [self.warm, self.began, mended], &mut verdict);
+        let waited = |sent: &Sent| {
+            let at = started + sent.at;
+            sent.took.saturating_sub(standstills.within(at..at + sent.took))
+        };
+        judge_cost(&history, waited, [self.warm, self.began, mended], &mut verdict);
+        note_standstills(&standstills, &mut verdict);
         judge_claims(&self.rig.store_url()?, &history, mended, &mut verdict).await?;
         Ok(verdict)
     }
 }
 
-/// No acknowledgement took much longer than while all was well.
-fn judge_cost(history: &History, [warm, began, mended]: [Duration; 3], verdict: &mut Verdict) {
+/// No acknowledgement waited much longer than while all was well.
+fn judge_cost(
+    history: &History,
+    waited: impl Fn(&Sent) -> Duration,
+    [warm, began, mended]: [Duration; 3],
+    verdict: &mut Verdict,
+) {
     let took = |of: &dyn Fn(&&Sent) -> bool| {
         let all = history.people.values().flatten().filter(|sent| sent.fate.is_acknowledged());
-        let mut took: Vec<_> = all.filter(of).map(|sent| sent.took).collect();
+        let mut took: Vec<_> = all.filter(of).map(&waited).collect();
         took.sort_unstable();
         took
     };
@@ -120,6 +134,14 @@ fn judge_cost(history: &History, [warm, began, mended]: [Duration; 3], verdict: 
     }
     let [calm, faulty] = [&before, &during].map(|took| quantile(took, 1000).as_millis());
     verdict.note(format!("slowest {faulty} ms, {calm} ms while all was well"));
+}
+
+/// Worth a line where it was as long as what is looked for.
+fn note_standstills(standstills: &Standstills, verdict: &mut Verdict) {
+    let longest = standstills.longest();
+    if longest > Duration::from_millis(TIMEOUT_MS) {
+        verdict.note(format!("the machine itself stood still for up to {} ms", longest.as_millis()));
+    }
 }
 
 /// The longest of so many in a thousand.
