@@ -107,7 +107,7 @@ async fn axe(stage: &Stage, only: &str) -> Value {
 }
 
 /// Width, height, and how much larger the text is.
-const SIZES: [(u32, u32, u32); 5] = [
+const SIZES: [(u32, u32, u32); 6] = [
     // WCAG 2.2, 1.4.10: what a window of 1280 pixels shows at 400 %.
     (320, 640, 100),
     (360, 740, 100),
@@ -115,6 +115,8 @@ const SIZES: [(u32, u32, u32); 5] = [
     (640, 400, 100),
     (640, 800, 200),
     (1280, 800, 200),
+    // A phone with text as large.
+    (360, 740, 200),
 ];
 
 async fn measure(stage: &Stage) -> Vec<String> {
