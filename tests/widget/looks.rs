@@ -10,7 +10,7 @@ use super::{
 };
 
 /// Survey, what is pressed before the picture, language, colour scheme.
-const PICTURES: [(&str, &str, &str, &str); 11] = [
+const PICTURES: [(&str, &str, &str, &str); 14] = [
     ("support-nps", "", "en", "light"),
     ("support-nps", "button[value='6']", "de", "light"),
     ("support-nps", "button[value='9']", "en", "light"),
@@ -19,6 +19,9 @@ const PICTURES: [(&str, &str, &str, &str); 11] = [
     ("support-nps", "button[value='10']", "ar", "dark"),
     ("technician-visit", ".stars button[value='4']", "en", "light"),
     ("technician-visit", ".stars button[value='4']", "de", "dark"),
+    ("support-nps", "button[value='6']", "fr", "light"),
+    ("support-nps", "button[value='6']", "it", "dark"),
+    ("support-nps", "button[value='6']", "es", "light"),
     ("experience", "", "en", "light"),
     ("experience", ".smiley button[value='3']", "de", "dark"),
     ("article", "button[value='1']", "en", "light"),
@@ -28,12 +31,16 @@ const PICTURES: [(&str, &str, &str, &str); 11] = [
 async fn the_panel_fits_a_phone_and_a_desktop_and_its_targets_are_44_pixels() {
     let (rig, browser) = (Rig::start().await, Browser::start().await);
     browser.open(&rig.page(PLAIN, "")).await;
-    for (width, height) in [(390, 844), (1280, 800)] {
+    for (width, height) in [(320, 640), (390, 844), (1280, 800)] {
         browser.resize(width, height).await;
         for picture in &PICTURES {
             take(&browser, picture, width).await;
             let fit = browser.run(FIT).await;
-            assert_eq!(fit, json!({ "inside": true, "small": [] }), "{picture:?} at {width}");
+            assert_eq!(
+                fit,
+                json!({ "inside": true, "small": [], "over": false, "lit": true }),
+                "{picture:?} at {width}"
+            );
             browser.run("voxgate.close(); seen.length = 0").await;
         }
     }
@@ -55,7 +62,8 @@ async fn take(browser: &Browser, (survey, pressed, locale, scheme): &(&str, &str
     browser.screenshot(&Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)).await;
 }
 
-/// Whether the panel lies inside the window, and which of its targets are too small (WCAG 2.2, 2.5.5).
+/// Whether the panel lies inside the window, which of its targets are too small (WCAG 2.2, 2.5.5), and whether any stands
+/// beyond its row. What was chosen has the accent's colour, also below the pointer, which stays there on a phone.
 const FIT: &str = "const root = document.querySelector('voxgate-panel').shadowRoot;
     const box = root.querySelector('section').getBoundingClientRect(), small = [];
     for (const target of root.querySelectorAll('button:not([hidden])')) {
@@ -63,4 +71,14 @@ const FIT: &str = "const root = document.querySelector('voxgate-panel').shadowRo
         if (target.checkVisibility() && (width < 44 || height < 44)) small.push(target.textContent);
     }
     const inside = box.left >= 0 && box.top >= 0 && box.right <= innerWidth && box.bottom <= innerHeight;
-    return { inside, small };";
+    const row = root.querySelector('.row').getBoundingClientRect();
+    const over = [...root.querySelectorAll('.row button')].some((button) => {
+        const { left, right } = button.getBoundingClientRect();
+        return left < row.left - 1 || right > row.right + 1;
+    });
+    const ground = (button) => getComputedStyle(button).backgroundColor, chosen = root.querySelector('.row .on');
+    const accent = chosen?.cloneNode();
+    if (accent) { accent.style.background = 'var(--a)'; chosen.after(accent); }
+    const lit = !chosen || ground(chosen) == ground(accent);
+    accent?.remove();
+    return { inside, small, over, lit };";

@@ -336,7 +336,7 @@ fn brand(id: &str, origin: &str) -> Brand {
     Brand {
         id: id.to_owned(),
         name: "Acme".to_owned(),
-        languages: ["en", "de", "ar"].map(|tag| Language::parse(tag).unwrap()).into(),
+        languages: ["en", "de", "fr", "it", "es", "ar"].map(|tag| Language::parse(tag).unwrap()).into(),
         countries: vec!["CH".to_owned()],
         time_zone: "Europe/Zurich".to_owned(),
         logo: None,
@@ -392,10 +392,27 @@ fn surveys() -> Vec<Survey> {
         text: texts(&[
             ("en", "Would you recommend {brand} to a friend or relative?"),
             ("de", "Würden Sie {brand} Freunden oder Verwandten empfehlen?"),
+            ("fr", "Recommanderiez-vous {brand} à un ami ou à un proche\u{a0}?"),
+            ("it", "Consiglierebbe {brand} a un amico o a un familiare?"),
+            ("es", "¿Recomendaría {brand} a un amigo o familiar?"),
             ("ar", "هل توصي صديقًا أو قريبًا بـ {brand}؟"),
         ]),
-        low: texts(&[("en", "Not at all likely"), ("de", "Unwahrscheinlich"), ("ar", "غير محتمل")]),
-        high: texts(&[("en", "Extremely likely"), ("de", "Sehr wahrscheinlich"), ("ar", "محتمل جدًا")]),
+        low: texts(&[
+            ("en", "Not at all likely"),
+            ("de", "Unwahrscheinlich"),
+            ("fr", "Pas du tout probable"),
+            ("it", "Per niente probabile"),
+            ("es", "Nada probable"),
+            ("ar", "غير محتمل"),
+        ]),
+        high: texts(&[
+            ("en", "Extremely likely"),
+            ("de", "Sehr wahrscheinlich"),
+            ("fr", "Extrêmement probable"),
+            ("it", "Estremamente probabile"),
+            ("es", "Muy probable"),
+            ("ar", "محتمل جدًا"),
+        ]),
         ..question("recommend", Kind::Nps, "", "")
     };
     let reason = Question {
@@ -403,6 +420,9 @@ fn surveys() -> Vec<Survey> {
         text: texts(&[
             ("en", "What could we have done better?"),
             ("de", "Was hätten wir besser machen können?"),
+            ("fr", "Qu’aurions-nous pu faire mieux\u{a0}?"),
+            ("it", "Che cosa avremmo potuto fare meglio?"),
+            ("es", "¿Qué podríamos haber hecho mejor?"),
             ("ar", "ما الذي كان يمكننا فعله بشكل أفضل؟"),
         ]),
         ..question("reason", Kind::Text, "", "")
