@@ -382,12 +382,9 @@ fn survey(id: &str, questions: Vec<Question>) -> Survey {
     }
 }
 
-fn surveys() -> Vec<Survey> {
-    let price =
-        Choice { value: "price".to_owned(), text: texts(&[("en", "The price"), ("de", "Der Preis")]) };
-    let speed =
-        Choice { value: "speed".to_owned(), text: texts(&[("en", "The speed"), ("de", "Das Tempo")]) };
-    let recommend = Question {
+/// In all languages of our own words.
+fn recommend() -> Question {
+    Question {
         required: true,
         text: texts(&[
             ("en", "Would you recommend {brand} to a friend or relative?"),
@@ -414,8 +411,12 @@ fn surveys() -> Vec<Survey> {
             ("ar", "محتمل جدًا"),
         ]),
         ..question("recommend", Kind::Nps, "", "")
-    };
-    let reason = Question {
+    }
+}
+
+/// Asked below a 9.
+fn reason() -> Question {
+    Question {
         ask_when: Some(AskWhen { question: "recommend".to_owned(), below: Some(9), above: None }),
         text: texts(&[
             ("en", "What could we have done better?"),
@@ -426,12 +427,18 @@ fn surveys() -> Vec<Survey> {
             ("ar", "ما الذي كان يمكننا فعله بشكل أفضل؟"),
         ]),
         ..question("reason", Kind::Text, "", "")
-    };
+    }
+}
+
+fn surveys() -> Vec<Survey> {
+    let price =
+        Choice { value: "price".to_owned(), text: texts(&[("en", "The price"), ("de", "Der Preis")]) };
+    let speed =
+        Choice { value: "speed".to_owned(), text: texts(&[("en", "The speed"), ("de", "Das Tempo")]) };
     let star = |id, en, de| question(id, Kind::Stars, en, de);
-    let mail_only =
-        Survey { channels: [Channel::Email].into(), ..survey("mail-only", vec![recommend.clone()]) };
+    let mail_only = Survey { channels: [Channel::Email].into(), ..survey("mail-only", vec![recommend()]) };
     vec![
-        survey("support-nps", vec![recommend, reason]),
+        survey("support-nps", vec![recommend(), reason()]),
         survey(
             "technician-visit",
             vec![
