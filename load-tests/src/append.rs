@@ -16,7 +16,7 @@ use tokio::{
 };
 use voxgate::measure_spool;
 
-use crate::{bench::say, figure::Figure, scenario::Bench};
+use crate::{figure::Figure, plan::Bench, terminal::say};
 
 /// Writers that wait for their own record.
 const WAITERS: usize = 256;

@@ -3,34 +3,24 @@
 use std::{
     collections::BTreeMap,
     fs,
-    io::{Write as _, stderr, stdout},
-    net::SocketAddr,
+    io::{Write as _, stdout},
     path::Path,
 };
 
 use anyhow::Context as _;
 
 use crate::{
-    Plan, append, claims,
+    append, claims,
     cores::{Cores, CpuClock},
     disk,
     figure::Figure,
-    goal, growth, latency, peer, redis_cpu,
-    scenario::{Bench, Floor, Scenario},
+    goal, growth, latency, peer,
+    plan::{Bench, Plan},
+    redis_cpu,
+    scenario::{Floor, Scenario},
+    terminal::say,
     throughput, upsert,
 };
-
-/// Tells whoever waits how far it is.
-pub(crate) fn say(line: &str) {
-    // Without a terminal to tell there is nobody to tell it to.
-    writeln!(stderr(), "{line}").ok();
-}
-
-/// Logs a listener as the gateway does.
-pub(crate) fn announce(listener: &str, addr: SocketAddr) {
-    let line = serde_json::json!({ "message": "listening", "listener": listener, "addr": addr });
-    writeln!(stdout(), "{line}").ok();
-}
 
 /// Runs the plan.
 ///

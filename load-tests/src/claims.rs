@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use crate::{
-    bench::say,
     identity::Numbers,
     load::{Bound, over_grpc},
-    scenario::Bench,
+    plan::Bench,
     system::{Shape, System},
+    terminal::say,
 };
 
 /// Length of a bucket's period, for the sample's edit window of 14 days (rounded up to 16, four times): so many days of

@@ -10,7 +10,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::task::TaskTracker;
 
-use crate::bench::announce;
+use crate::terminal::announce;
 
 /// Serves on a free port until it is killed. The runtime is of the gateway's kind.
 pub(crate) fn run() -> anyhow::Result<()> {

@@ -11,13 +11,14 @@ use std::{
 };
 
 use crate::{
-    bench::say,
     figure::Figure,
     identity::{Numbers, Request},
     load::{Bound, Done, Order, over_grpc, over_http},
-    scenario::{Bench, FLOOR_STATUS, Floor, MEASURABLE_US},
+    plan::Bench,
+    scenario::{FLOOR_STATUS, Floor, MEASURABLE_US},
     standing,
     system::{Shape, Spent, System},
+    terminal::say,
 };
 
 const CLAIMS: [u64; 4] = [10_000, 100_000, 1_000_000, 10_000_000];

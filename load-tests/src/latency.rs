@@ -10,12 +10,12 @@ use tokio::{
 };
 
 use crate::{
-    bench::say,
     figure::Figure,
     identity::{Numbers, Request},
     load::{Connection, Done},
-    scenario::Bench,
+    plan::Bench,
     system::{Shape, System},
+    terminal::say,
     throughput::{Saturation, Target},
 };
 

@@ -6,14 +6,15 @@ use std::{fs, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 use anyhow::Context as _;
 
 use crate::{
-    bench::say,
     figure::Figure,
     identity::{Numbers, Request},
     load::{Bound, Done, Order, over_http},
+    plan::Bench,
     process::{Launch, Process},
     redis::Redis,
-    scenario::{Bench, MEASURABLE_US},
+    scenario::MEASURABLE_US,
     system::{Shape, System},
+    terminal::say,
 };
 
 /// Where `make tools` installs what the peer needs.

@@ -13,12 +13,12 @@ use std::{
 use anyhow::{Context as _, ensure};
 
 use crate::{
-    Plan,
-    bench::say,
     config::ConfigDir,
     cores::{Cores, CpuClock},
     load::Bound,
-    scenario::{Bench, Scenario},
+    plan::{Bench, Plan},
+    scenario::Scenario,
+    terminal::say,
 };
 
 /// What callgrind is told: threads take turns as the kernel would let them, and each run leaves one file.

@@ -12,14 +12,15 @@ use redis::aio::MultiplexedConnection;
 use tokio::task::JoinSet;
 
 use crate::{
-    bench::say,
     figure::Figure,
     identity::{Numbers, Request},
     load::{Bound, Done, Order, over_http},
+    plan::Bench,
     redis::Traffic,
-    scenario::{Bench, MEASURABLE_US},
+    scenario::MEASURABLE_US,
     steady::{self, Steady},
     system::{Shape, System},
+    terminal::say,
 };
 
 /// How long the plain key is kept: longer than the run.

@@ -6,15 +6,14 @@ use anyhow::ensure;
 use serde::Deserialize;
 
 use crate::{
-    Plan,
-    bench::say,
-    cores::{Cores, CpuClock},
     figure::Figure,
     identity::{self, Links, Numbers, Request},
     load::{Bound, Connection, Done, Order, over_grpc, over_http},
+    plan::{Bench, Plan},
     process::Process,
     profile::{Callgrind, so_many},
     system::{Shape, Spent, System},
+    terminal::say,
 };
 
 /// The status of the floor.
@@ -60,14 +59,6 @@ impl Floor {
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
-}
-
-/// What a scenario is run with.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Bench<'a> {
-    pub(crate) plan: &'a Plan,
-    pub(crate) cores: &'a Cores,
-    pub(crate) clock: CpuClock,
 }
 
 impl Scenario {

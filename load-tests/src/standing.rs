@@ -15,7 +15,7 @@ use crate::{
     identity::{Numbers, Request},
     latency::{open_loop, quantile},
     load::Connection,
-    scenario::Bench,
+    plan::Bench,
     system::{Shape, System},
 };
 

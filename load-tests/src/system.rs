@@ -14,12 +14,12 @@ use tonic::transport::Endpoint;
 use voxgate::proto::store::v1::{SummarizeRequest, store_service_client::StoreServiceClient};
 
 use crate::{
-    Plan,
     config::ConfigDir,
     cores::{Cores, CpuClock},
     identity,
     latency::Histogram,
     load::{Connection, Done, Order, over_http},
+    plan::Plan,
     process::{DEADLINE, LOOK_EVERY, Launch, Process},
     redis::Redis,
     scenario::MEASURABLE_US,

@@ -3,12 +3,13 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use crate::{
-    bench::say,
     figure::Figure,
     identity::{Numbers, Request},
     load::{Bound, Done, Order, over_http},
-    scenario::{Bench, FLOOR_STATUS, Floor},
+    plan::Bench,
+    scenario::{FLOOR_STATUS, Floor},
     system::{Shape, System},
+    terminal::say,
 };
 
 /// Connections at once that are tried, until more of them bring no more.

@@ -19,7 +19,7 @@ use voxgate::proto::store::v1::{
     store_service_client::StoreServiceClient,
 };
 
-use crate::{bench::say, figure::Figure, process::Process, scenario::Bench};
+use crate::{figure::Figure, plan::Bench, process::Process, terminal::say};
 
 /// Records of a batch, as the gateway sends them.
 const BATCH: u64 = 512;

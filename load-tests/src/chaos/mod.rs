@@ -37,7 +37,7 @@ use self::{
     report::{Line, Report},
     verdict::Verdict,
 };
-use crate::bench::say;
+use crate::terminal::say;
 
 /// A case that takes longer hangs.
 const CASE_WITHIN: Duration = Duration::from_secs(600);
