@@ -40,6 +40,7 @@ pub(crate) mod verdict;
 
 pub(crate) mod admin;
 pub mod command;
+pub(crate) mod descriptors;
 pub(crate) mod gateway;
 pub(crate) mod lifecycle;
 pub(crate) mod telemetry;

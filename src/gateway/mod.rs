@@ -17,6 +17,7 @@ use crate::{
     channel::{self, Edge, grpc::Collector},
     clock::Clock,
     config::{Role, Settings},
+    descriptors,
     forward::{Forward, ForwardState},
     intake::claim::Claims,
     lifecycle::{Failure, Hangup, Lifecycle, Stop},
@@ -32,6 +33,7 @@ use crate::{
 pub(crate) async fn run(settings: Settings, catalog: Catalog, source: ConfigSource) -> Result<(), Failure> {
     let no_signals = |error| Failure::Internal(format!("no signals: {error}"));
     let (mut stop, mut hangup) = (Stop::listen().map_err(no_signals)?, Hangup::listen().map_err(no_signals)?);
+    descriptors::make_room(connections(&settings));
     let gateway = Gateway::build(settings, catalog, source, Clock::System).await?;
     let reload = Arc::clone(&gateway.admin.serves.reload);
     let lifecycle = Arc::clone(&gateway.admin.serves.lifecycle);
@@ -45,6 +47,15 @@ pub(crate) async fn run(settings: Settings, catalog: Catalog, source: ConfigSour
     lifecycle.draining();
     drain.run().await;
     ended
+}
+
+/// On all listeners together.
+const fn connections(settings: &Settings) -> usize {
+    settings
+        .http
+        .connections
+        .saturating_add(settings.grpc.connections)
+        .saturating_add(settings.store.connections)
 }
 
 /// Built and bound, not yet started.

@@ -1,8 +1,9 @@
 //! Starting, ending and dying: nothing acknowledged is lost.
 
-use std::{collections::BTreeSet, net::TcpListener};
+use std::{collections::BTreeSet, net::TcpListener, time::Duration};
 
 use futures_util::future::join_all;
+use tokio::{net::TcpStream, time::timeout};
 
 use crate::support::{Gateway, Plan, Redis, Reply, nps, wait_for};
 
@@ -193,4 +194,23 @@ async fn flags_win_over_the_environment_which_wins_over_files() {
     let form = [("recommend", "9"), ("interaction", "t-1")];
     gateway.post_form("/f/acme/support-nps", &form).await.page(200);
     gateway.post_form("/f/acme/support-nps", &form).await.page(429);
+}
+
+#[tokio::test]
+async fn more_connections_stand_than_a_shell_gives_descriptors_and_answers_are_taken_beside_them() {
+    let plan = Plan::new().descriptors(128).set("http.header_timeout", "5 m");
+    let gateway = plan.start().await;
+    let answers = async {
+        let mut open = Vec::new();
+        for _ in 0..300 {
+            open.push(TcpStream::connect(gateway.http_addr()).await.unwrap());
+        }
+        for index in 0..20 {
+            let reply = gateway.submit(&nps(&format!("d-{index}"), 9)).await;
+            assert_eq!(reply.status, 201, "{}", reply.text);
+        }
+        open.len()
+    };
+    assert_eq!(timeout(Duration::from_secs(30), answers).await.unwrap(), 300);
+    gateway.settled_ledger().await;
 }

@@ -25,6 +25,7 @@ pub(crate) struct Plan {
     roles: Vec<&'static str>,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
+    descriptors: Option<u32>,
 }
 
 impl Plan {
@@ -43,6 +44,7 @@ impl Plan {
             roles: Vec::new(),
             arguments: Vec::new(),
             environment: Vec::new(),
+            descriptors: None,
         }
     }
 
@@ -83,6 +85,12 @@ impl Plan {
         self
     }
 
+    /// Starts it with a soft limit of so many file descriptors, as a shell does.
+    pub(crate) fn descriptors(mut self, limit: u32) -> Self {
+        self.descriptors = Some(limit);
+        self
+    }
+
     /// Adds a flag or its value.
     pub(crate) fn arg(mut self, argument: impl Into<String>) -> Self {
         self.arguments.push(argument.into());
@@ -108,7 +116,7 @@ impl Plan {
     }
 
     pub(super) fn spawn(&self, logs: &Logs) -> Child {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_voxgate"));
+        let mut command = self.program();
         command.arg("serve");
         for (flag, value) in self.flags() {
             if !self.arguments.iter().any(|argument| argument == flag) {
@@ -125,6 +133,14 @@ impl Plan {
         logs.follow(child.stdout.take().unwrap());
         logs.follow(child.stderr.take().unwrap());
         child
+    }
+
+    fn program(&self) -> Command {
+        let voxgate = env!("CARGO_BIN_EXE_voxgate");
+        let Some(limit) = self.descriptors else { return Command::new(voxgate) };
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("ulimit -Sn {limit} && exec \"$0\" \"$@\""), voxgate]);
+        shell
     }
 
     /// Makes the next start listen for gateways at `addr`.
