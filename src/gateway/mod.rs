@@ -49,13 +49,11 @@ pub(crate) async fn run(settings: Settings, catalog: Catalog, source: ConfigSour
     ended
 }
 
-/// On all listeners together.
-const fn connections(settings: &Settings) -> usize {
-    settings
-        .http
-        .connections
-        .saturating_add(settings.grpc.connections)
-        .saturating_add(settings.store.connections)
+/// On the listeners of its roles together.
+fn connections(settings: &Settings) -> usize {
+    let of = |role, connections| if settings.roles.contains(&role) { connections } else { 0 };
+    let edge = settings.http.connections.saturating_add(settings.grpc.connections);
+    of(Role::Edge, edge).saturating_add(of(Role::Store, settings.store.connections))
 }
 
 /// Built and bound, not yet started.

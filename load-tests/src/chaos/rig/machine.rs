@@ -7,10 +7,7 @@ use std::{
     ops::Range,
     os::unix::fs::FileExt as _,
     path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -22,10 +19,11 @@ const USUAL: Duration = Duration::from_millis(10);
 /// A page, as a small group commit writes it.
 const BLOCK: [u8; 4096] = [0; 4096];
 
-/// Watches the machine from a thread of its own, which does what a gateway does: it writes, syncs and sleeps.
+/// Watches the machine from a thread of its own, which does what a gateway does: it writes, syncs and sleeps. Dropped,
+/// as where a case breaks off, it watches no longer either.
 #[derive(Debug)]
 pub(crate) struct Machine {
-    ends: Arc<AtomicBool>,
+    watched: Arc<()>,
     thread: JoinHandle<io::Result<Standstills>>,
 }
 
@@ -37,22 +35,22 @@ impl Machine {
     /// Watches from now on, with a file in this directory.
     pub(crate) fn watch(dir: &Path) -> io::Result<Self> {
         let file = File::create(dir.join("machine"))?;
-        let ends = Arc::new(AtomicBool::new(false));
-        let is_over = Arc::clone(&ends);
+        let watched = Arc::new(());
+        let wanted = Arc::downgrade(&watched);
         let watching = move || {
             let mut found = Standstills::default();
-            while !is_over.load(Ordering::Relaxed) {
+            while wanted.strong_count() > 0 {
                 found.look(USUAL, || file.write_all_at(&BLOCK, 0).and_then(|()| file.sync_data()))?;
                 found.look(PAUSE + USUAL, || thread::sleep(PAUSE));
             }
             Ok(found)
         };
-        Ok(Self { ends, thread: thread::Builder::new().name("machine".to_owned()).spawn(watching)? })
+        Ok(Self { watched, thread: thread::Builder::new().name("machine".to_owned()).spawn(watching)? })
     }
 
     /// Watches no longer.
     pub(crate) fn end(self) -> io::Result<Standstills> {
-        self.ends.store(true, Ordering::Relaxed);
+        drop(self.watched);
         self.thread.join().unwrap_or_else(|_| Err(io::Error::other("the watch ended by a panic")))
     }
 }
@@ -110,10 +108,11 @@ mod tests {
     }
 
     #[test]
-    fn a_watch_ends_when_told() {
+    fn a_watch_ends_when_told_and_when_nobody_wants_it() {
         let dir = tempfile::tempdir().unwrap();
-        let machine = Machine::watch(dir.path()).unwrap();
-        thread::sleep(PAUSE);
-        machine.end().unwrap();
+        Machine::watch(dir.path()).unwrap().end().unwrap();
+        let Machine { watched, thread } = Machine::watch(dir.path()).unwrap();
+        drop(watched);
+        thread.join().unwrap().unwrap();
     }
 }
